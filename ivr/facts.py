@@ -1,0 +1,40 @@
+"""What a turn may know of the world beyond its session.
+
+Law: facts are read, never acted on; asking twice within a turn gives the same answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFacts:
+    """A queue as a newcomer would find it. `wait_s`: what we would announce ("less than"), None when unknown."""
+
+    waiting: int = 0
+    agents: int = 0
+    wait_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceFacts:
+    """One entry's place. `position` counts from 1; `wait_s` as in `QueueFacts`; `offer`: the queue's rules allow a callback
+    to be offered now; `closing`: the queue closes before this caller can be served, so he is to be told and moved."""
+
+    position: int
+    wait_s: int | None = None
+    offer: bool = False
+    closing: bool = False
+
+
+class Facts(Protocol):
+    @property
+    def now_ms(self) -> int: ...
+
+    def queue(self, name: str) -> QueueFacts: ...
+
+    def place(self, entry: str) -> PlaceFacts | None:
+        """None when the entry does not wait any more."""
+        ...
