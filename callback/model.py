@@ -206,3 +206,31 @@ class Attempt:
     deadline_ms: int = 0
     agent_call: str = ""
     customer_call: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSnapshot:
+    """One queue as it stands now. Callbacks are never mixed into the live figures. Times epoch ms, 0: none."""
+
+    queue: str
+    live_waiting: int
+    oldest_live_ms: int  # when the longest-waiting live caller entered
+    callbacks_waiting: int  # due now: waiting in line to be rung
+    oldest_callback_ms: int
+    callbacks_late: int  # waiting or scheduled past their promise
+    callbacks_scheduled: int
+    next_due_ms: int
+    in_progress: int  # reserved, dialing or connected
+    agents_ready: int
+    agents_staffed: int  # signed in and not paused
+    p50_s: int | None
+    p80_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole line at one moment."""
+
+    at_ms: int
+    queues: tuple[QueueSnapshot, ...]
+    agents: tuple[Agent, ...]

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from ivr.inputs import Outcome
+from ivr.asks import Ask
+from ivr.facts import Facts
+from ivr.inputs import Answer, Outcome
 
 
 class Refused(Exception):
@@ -73,4 +75,39 @@ class Provider(Protocol):
 
     def find(self, call: str) -> Found:
         """What the network knows of `call`, for reconciling after a crash or silence."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What the line may know of the call whose session asks. `number` is E.164 or empty (withheld); `entry` is the place
+    it holds; `attempt` and `leg` (agent, customer) are set on calls that we placed for an attempt."""
+
+    call: str
+    number: str = ""
+    lang: str = ""
+    entry: str = ""
+    attempt: str = ""
+    leg: str = ""
+
+
+class LinePort(Protocol):
+    """What a call needs of the line; `callback.service.Line` is wired in by `ivr.app`."""
+
+    def answer(self, ask: Ask, caller: Caller) -> Answer:
+        """Carry out an ask other than `Fetch`. Idempotent."""
+        ...
+
+    def facts(self) -> Facts: ...
+
+    def held(self, caller: Caller, until_ms: int) -> None:
+        """The caller is on hold and will be heard of again by `until_ms`; silence past it means he may be gone."""
+        ...
+
+    def talk_ended(self, caller: Caller, outcome: Outcome) -> None:
+        """The other side of the talk has left (`answered`), or the room never filled (any other outcome)."""
+        ...
+
+    def ended(self, caller: Caller, outcome: Outcome, reason: str) -> None:
+        """The call is over. `outcome` as `HungUp`; `reason` is the flow's own (`refused` by a person who pressed 2)."""
         ...
