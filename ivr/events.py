@@ -23,28 +23,33 @@ class EventType(StrEnum):
     VOICEMAIL_LEFT = "voicemail_left"  # box, url, seconds
     SURVEY_ANSWERED = "survey_answered"  # kind, score
     BUDGET_EXCEEDED = "budget_exceeded"  # step, budget
-    CALL_ENDED = "call_ended"  # outcome, reason, step, seconds
+    CALLBACK_OFFERED = "callback_offered"  # step; queue and entry are set; once per entry, when the offer is spoken
+    CALL_ENDED = "call_ended"  # outcome, reason, step, seconds, direction (in, out), queued (1: stood in a line), by (caller, us)
 
-    # the line (written by the Lua script that made the change)
+    # the line (written by the Lua script that made the change). `wait_ms` is always at_ms - entered_ms of the entry, so
+    # that an event that counts an end can be attributed to the day of the entry; `chosen` 1: it had become a callback
     ENTRY_JOINED = "entry_joined"  # who, mode, band, score, entered_ms, position, waiting, p50_s, p80_s, p90_s
-    CALLBACK_CHOSEN = "callback_chosen"  # wait_ms (on the line until now), promised_ms, due_ms
+    CALLBACK_CHOSEN = "callback_chosen"  # wait_ms (on the line until now), promised_ms, due_ms; follows an entry_joined of mode callback too
     PLACE_TAKEN = "place_taken"  # a customer phoned in and waits on the line in the place of the callback
     CALLER_LEFT = "caller_left"  # he hung up again: the entry is a callback as before
     NUMBER_CHANGED = "number_changed"
     MATCHED = "matched"  # agent, attempt, order, overtaken (waiting entries passed that this agent could have served)
-    DIAL_BEGUN = "dial_begun"  # attempt, leg
+    DIAL_BEGUN = "dial_begun"  # attempt, leg, first (1: leg customer, never rung before for this entry), promised_ms
     LEG_ACCEPTED = "leg_accepted"  # attempt, leg
-    CONNECTED = "connected"  # agent, attempt, mode, chosen (1: had become a callback), wait_ms, hold_ms
+    CONNECTED = "connected"  # agent, attempt, mode, chosen, wait_ms, hold_ms, target_ms (the queue's), line_ms (chosen: on the line before)
+    RETURNED = "returned"  # the room never filled: undoes connected, the entry waits again. The data of that connected
     ATTEMPT_ENDED = "attempt_ended"  # attempt, leg, outcome, next (waiting, scheduled, failed ...), due_ms
     PROMOTED = "promoted"  # a scheduled entry is due and waits again
     COMPLETED = "completed"  # agent, attempt, talk_ms
-    ABANDONED = "abandoned"  # wait_ms, short (1 or 0)
-    FLOWED_OUT = "flowed_out"  # wait_ms, why
-    CANCELLED = "cancelled"  # why (customer, operator)
-    FAILED = "failed"  # why (an outcome): attempts exhausted
-    EXPIRED = "expired"  # why, told
-    AGENT_CHANGED = "agent_changed"  # agent, was, state, reason
-    HANDLED = "handled"  # agent, attempt, talk_ms, wrap_ms: written when the wrap-up ends
+    ABANDONED = "abandoned"  # wait_ms, short (1 or 0), chosen, target_ms (the queue's)
+    FLOWED_OUT = "flowed_out"  # wait_ms, why, chosen
+    CANCELLED = "cancelled"  # why (customer, operator), wait_ms, chosen
+    FAILED = "failed"  # why (an outcome): attempts exhausted; wait_ms, chosen
+    EXPIRED = "expired"  # why, told (1 or 0), dialled (0: was never rung), wait_ms, chosen
+    AGENT_CHANGED = "agent_changed"  # agent, was, state, reason, was_ms (how long it was in `was`)
+    HANDLED = (
+        "handled"  # agent, attempt, talk_ms, wrap_ms, held_ms (0 unless agents can hold): written when the wrap-up ends
+    )
 
 
 @dataclass(frozen=True, slots=True)
