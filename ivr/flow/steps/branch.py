@@ -1,0 +1,27 @@
+"""Branch: the first condition that is true."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from ivr.flow.fields import Exit, Expr, Model, Target
+from ivr.flow.steps.base import Step
+
+
+class When(Model):
+    """One case of a branch."""
+
+    test: Expr = Field(alias="if")
+    to: Target
+
+
+class Branch(Step):
+    type: Literal["branch"]
+    when: list[When] = Field(min_length=1)
+    otherwise: Target = Field(alias="else")
+
+    def exits(self) -> tuple[Exit, ...]:
+        cases = tuple(Exit(f"when {n}", case.to, ("when", n, "to")) for n, case in enumerate(self.when))
+        return (*cases, Exit("else", self.otherwise, ("else",)))

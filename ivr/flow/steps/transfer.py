@@ -1,0 +1,33 @@
+"""Transfer: ring somebody outside the line and connect."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from ivr.flow.fields import Duration, PromptRef, Target
+from ivr.flow.steps.base import On, OptionalTarget, Step
+
+
+class TransferExits(On):
+    busy: OptionalTarget = None
+    no_answer: OptionalTarget = None
+    failed: OptionalTarget = None
+
+
+class Transfer(Step):
+    """Rings `to` (E.164, `sip:...` or an extension). `next` follows the talk; an exit not named leads to `defaults.on_fail`."""
+
+    waits: ClassVar[bool] = True
+    human: ClassVar[bool] = True
+
+    type: Literal["transfer"]
+    to: Annotated[
+        str, StringConstraints(pattern=r"^(\+[1-9][0-9]{6,14}|sips?:[A-Za-z0-9._+-]+@[A-Za-z0-9.:-]+|[0-9]{2,6})$")
+    ]
+    prompt: PromptRef | None = None
+    caller_id: Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")] | None = None
+    timeout: Annotated[Duration, Field(ge=5_000, le=600_000)] = 30_000
+    next: Target
+    on: TransferExits = TransferExits()
