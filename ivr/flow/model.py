@@ -13,8 +13,10 @@ from ivr.flow.fields import (
     Duration,
     HoursName,
     Lang,
+    Marker,
     Model,
     Name,
+    StepName,
     Target,
     Template,
     VariableName,
@@ -68,7 +70,11 @@ def _entry(value: Any) -> Any:
     return {"to": value} if isinstance(value, str) else value
 
 
-EntryKey = Annotated[str, StringConstraints(pattern=r"^(\+[1-9][0-9]{6,14}|[0-9]{2,8}|default)$")]
+EntryKey = Annotated[
+    str,
+    StringConstraints(pattern=r"^(\+[1-9][0-9]{6,14}|[0-9]{2,8}|default)$"),
+    Marker("entry", 'a dialled number with + ("+551130001000"), a short number (2 to 8 digits) or default'),
+]
 
 
 class Defaults(Model):
@@ -86,7 +92,11 @@ class TestCall(Model):
 
     to: str = "default"
     caller: str = Field(default="+5511987654321", alias="from")
-    at: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d \d\d:\d\d$")] = "2026-03-10 10:00"
+    at: Annotated[
+        str,
+        StringConstraints(pattern=r"^\d{4}-\d\d-\d\d \d\d:\d\d$"),
+        Marker("moment", "a local time: 2026-03-10 10:00"),
+    ] = "2026-03-10 10:00"
     lang: Lang | None = None
 
 
@@ -111,6 +121,6 @@ class Flow(Model):
     hours: dict[HoursName, Hours] = {}
     defaults: Defaults = Defaults()
     prompts: dict[Name, Words] = {}
-    steps: dict[Name, AnyStep] = Field(min_length=1)
+    steps: dict[StepName, AnyStep] = Field(min_length=1)
     tests: list[FlowTest] = []
     note: Template | None = None
