@@ -52,7 +52,7 @@ def set_up(level: str = "info", form: Literal["text", "json"] = "text") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for noisy in ("rq", "urllib3", "werkzeug", "twilio"):
+    for noisy in ("rq", "rq.worker", "rq.job", "urllib3", "werkzeug", "twilio"):  # rq sets its own to INFO
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
 
 
