@@ -51,7 +51,11 @@ class ManualClock:
         self.at_ms += ms
 
 
+def speed_of(clock: Clock) -> float:
+    """How many times as fast as the wall's this clock runs (for timers that tick on a screen)."""
+    return clock.speed if isinstance(clock, ScaledClock) else 1.0
+
+
 def real_seconds(clock: Clock, ms: int) -> float:
     """How long `ms` of this clock's time last on the wall, in seconds (for waiting, never for deciding)."""
-    speed = clock.speed if isinstance(clock, ScaledClock) else 1.0
-    return ms / 1000 / speed
+    return ms / 1000 / speed_of(clock)
