@@ -174,6 +174,7 @@ class Entry:
     max_attempts: int = 0
     retry_ms: int = 0
     tries: dict[str, int] = field(default_factory=dict)  # outcomes of the customer's leg so far
+    held_ms: int = 0  # customer_first: since when the customer we rang holds, 0 he does not
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +191,7 @@ class Agent:
     attempt: str = ""
     entry: str = ""
     misses: int = 0
+    after: str = ""  # offline | paused: asked for during an attempt, done after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +207,10 @@ class Attempt:
     begun: str = ""
     deadline_ms: int = 0
     agent_call: str = ""
-    customer_call: str = ""
+    customer_call: str = ""  # order live: the caller's own call
+    placed: frozenset[Leg] = frozenset()  # the legs whose call was placed
+    connected_ms: int = 0
+    over: str = ""  # why it ended; empty while it runs
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,6 @@
+-- hung_up: a call that phoned in is over, so that a join which arrives after it makes no ghost.
+-- KEYS[1] the call. Returns the entry it stood for, or empty
+
+local entry = redis.call('GET', KEYS[1])
+redis.call('SET', KEYS[1], '', 'EX', 3600)
+return entry or ''

@@ -1,0 +1,92 @@
+-- match: the longest idle agents, one after the other, each take the oldest entry they can serve: all or nothing per pair.
+-- An agent can serve a lane when its queue and all its skills are his, so only the heads of lanes are compared.
+-- KEYS[1] the ready agents. ARGV attempt id (the n-th pair gets `<id>_<n>`), most pairs
+-- Returns {attempt, leg, entry, attempt, leg, entry ...}
+
+local stem, most = ARG[1], tonumber(ARG[2])
+if redis.call('EXISTS', key('queues')) == 0 then return {} end
+
+local lanes_of = {}  -- queue -> its lanes, read once
+local heads = {}     -- lane -> {member, score}, false when empty; forgotten when taken
+
+local function lanes(queue)
+  if not lanes_of[queue] then
+    local list = redis.call('SMEMBERS', key('lanes', queue))
+    table.sort(list)
+    lanes_of[queue] = list
+  end
+  return lanes_of[queue]
+end
+
+local function head(lane)
+  if heads[lane] == nil then
+    local first = redis.call('ZRANGE', key('waiting', lane), 0, 0, 'WITHSCORES')
+    heads[lane] = first[1] and {member = first[1], score = tonumber(first[2]), text = first[2]} or false
+  end
+  return heads[lane]
+end
+
+local function older(x, y)
+  return x.score < y.score or (x.score == y.score and x.member < y.member)
+end
+
+local function can_serve(skills, lane)
+  for skill in each(string.match(lane, '|(.*)$'), '+') do
+    if not skills[skill] then return false end
+  end
+  return true
+end
+
+-- The lanes this agent can serve, and the oldest head among them.
+local function choose(queues, skill_list)
+  local skills, servable, best, best_lane = {}, {}, nil, nil
+  for skill in each(skill_list, ',') do skills[skill] = true end
+  for queue in each(queues, ',') do
+    for _, lane in ipairs(lanes(queue)) do
+      if can_serve(skills, lane) then
+        servable[#servable + 1] = lane
+        local first = head(lane)
+        if first and (not best or older(first, best)) then best, best_lane = first, lane end
+      end
+    end
+  end
+  return best, best_lane, servable
+end
+
+local function pair(n, agent_id, best, lane, servable)
+  local e = load('entry', string.match(best.member, '^%d+:(.*)$'))
+  local a = load('agent', agent_id)
+  local overtaken = 0
+  for _, other in ipairs(servable) do
+    overtaken = overtaken + before(key('waiting', other), best.text, best.member)
+  end
+  local rules = rule(e.queue)
+  local order = e.mode == 'live' and 'live' or (e.order ~= '' and e.order or rules.order)
+  local leg = order == 'customer_first' and 'customer' or 'agent'
+  local deadline = NOW + rules.reserve_ms
+  local t = {id = stem .. '_' .. n}
+  set('attempt', t, {
+    entry = e.id, agent = a.id, queue = e.queue, order = order, leg = leg, begun = '', over = '', deadline_ms = deadline,
+    agent_call = t.id .. '-a', customer_call = e.mode == 'live' and e.call or t.id .. '-c',
+    agent_placed = '0', customer_placed = '0', idle_ms = a.since_ms, connected_ms = 0, why = '',
+  })
+  event('matched', {call = e.call, queue = e.queue, entry = e.id, agent = a.id, attempt = t.id},
+    'order', order, 'overtaken', overtaken)
+  move_entry(e, 'reserved', deadline, {attempt = t.id, agent = a.id})
+  move_agent(a, 'reserved', deadline, '', {attempt = t.id, entry = e.id})
+  heads[lane] = nil
+  return t.id, leg, e.id
+end
+
+local made = {}
+for _, agent_id in ipairs(redis.call('ZRANGE', key('agents', 'ready'), 0, -1)) do
+  local about = redis.call('HMGET', key('agent', agent_id), 'queues', 'skills', 'rest_until')
+  if tonumber(about[3]) <= NOW then
+    local best, lane, servable = choose(about[1], about[2])
+    if best then
+      for _, value in ipairs({pair(#made / 3 + 1, agent_id, best, lane, servable)}) do made[#made + 1] = value end
+      if #made / 3 >= most or redis.call('EXISTS', key('queues')) == 0 then break end
+    end
+  end
+end
+return made

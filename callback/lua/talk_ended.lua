@@ -1,0 +1,23 @@
+-- talk_ended: a side of a connected attempt is gone (met 1: completed), or found the room empty (met 0: back to the old place).
+-- KEYS[1] the attempt. ARGV attempt, leg that tells, met, heard_by (for a caller who holds again)
+-- Returns {late: no change} | {completed} | {waiting, call to hang up ...}
+
+local id, leg, met, heard = unpack(ARG)
+local t, e, a = running(id)
+if not t or e.state ~= 'connected' then return {'late'} end
+if met == '1' then
+  complete(t, e, a)
+  return {'completed'}
+end
+local calls = {}
+for _, call in ipairs(placed_calls(t, leg)) do
+  if not (e.mode == 'live' and call == e.call) then calls[#calls + 1] = call end
+end
+undo_connect(t, e)
+attempt_ended(t, leg, 'failed', 'waiting')
+end_attempt(t, 'failed')
+move_entry(e, 'waiting', nil, e.mode == 'callback' and {call = ''} or nil)
+if e.mode == 'live' then heard_by(e, tonumber(heard)) end
+-- Who told is there; an agent who was not found in the room goes to the end of the row.
+free_agent(a, leg == 'agent' and tonumber(t.idle_ms) or NOW)
+return {'waiting', unpack(calls)}

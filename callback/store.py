@@ -1,0 +1,511 @@
+"""The line in Redis: one method per script, and the reads.
+
+Law: no rule is decided here. A method names the script's answers, and every change is one script: all or nothing.
+Times are epoch ms and passed in. The scripts (`lua/*.lua`) say what they do, return and guard; a late or double message
+is answered and changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from redis import Redis
+from redis.commands.core import Script
+
+from callback.keys import Keys, lua_names
+from callback.model import (
+    Agent,
+    AgentState,
+    Attempt,
+    Closing,
+    Entry,
+    EntryState,
+    Leg,
+    Mode,
+    Order,
+    Queue,
+)
+from callback.policy import Next
+from callback.states import lua_moves
+from ivr.events import Event
+from ivr.inputs import Outcome
+
+MARGIN_MS = 10_000  # what a leg may take beyond ringing and accepting: webhooks, a slow provider
+REST_MS = 5_000  # an agent whose phone could not be rung at all (our failure) is not offered a call for so long
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """What `join` writes. `limit`: most waiting (live) or most open callbacks; `waits`: p50, p80, p90 in s, None unknown."""
+
+    id: str
+    queue: str
+    mode: Mode
+    call: str
+    number: str
+    lang: str
+    skills: tuple[str, ...]
+    band: int
+    credit_ms: int
+    limit: int
+    heard_by_ms: int = 0
+    due_ms: int = 0
+    promised_ms: int = 0
+    expires_ms: int = 0
+    order: str = ""
+    max_attempts: int = 0
+    retry_ms: int = 0
+    waits: tuple[int | None, int | None, int | None] = (None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What `choose` writes: a live place becomes a callback to `number`."""
+
+    number: str
+    limit: int
+    due_ms: int = 0
+    promised_ms: int = 0
+    expires_ms: int = 0
+    order: str = ""
+    max_attempts: int = 0
+    retry_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A queue seen from one place in it. `able`: agents signed in, paused ones too, that have the skills asked for."""
+
+    ahead: int
+    ahead_live: int
+    waiting: int
+    live: int
+    staffed: int
+    able: int
+
+    @property
+    def position(self) -> int:
+        return self.ahead + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    attempt: str
+    leg: Leg
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What one sweep did, and what it leaves: entries to be told (id, why), attempts and live entries (id, call) to look for."""
+
+    returned: int = 0
+    promoted: int = 0
+    handled: int = 0
+    postponed: int = 0
+    tell: tuple[tuple[str, str], ...] = ()
+    dialing: tuple[str, ...] = ()
+    connected: tuple[str, ...] = ()
+    silent: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCounts:
+    """The raw numbers of one queue in a snapshot; 0: none."""
+
+    live: int
+    oldest_live_ms: int
+    callbacks: int
+    oldest_callback_ms: int
+    late: int
+    scheduled: int
+    next_due_ms: int
+    in_progress: int
+
+
+@cache
+def script_texts() -> dict[str, str]:
+    """Every script by name, complete: the generated tables, the shared functions, then its own text."""
+    folder = files("callback") / "lua"
+    common = lua_names() + lua_moves() + (folder / "_common.lua").read_text(encoding="utf-8")
+    names = [item.name for item in folder.iterdir() if item.name.endswith(".lua")]
+    own = [name for name in names if name not in ("_common.lua", "estimate.lua")]
+    return {name[:-4]: common + (folder / name).read_text(encoding="utf-8") for name in sorted(own)}
+
+
+class Store:
+    """The scripts and reads of one tenant. `secret` keys the hash under which a number is known outside its own entry."""
+
+    def __init__(
+        self, redis: Redis, tenant: str = "retorno", secret: bytes = b"", texts: Mapping[str, str] | None = None
+    ) -> None:
+        self.redis = redis
+        self.keys = Keys(tenant)
+        self._secret = secret
+        self._scripts: dict[str, Script] = {
+            name: redis.register_script(text) for name, text in (texts or script_texts()).items()
+        }
+        self._rules: tuple[Mapping[str, Queue], str] = ({}, rules_json({}))
+
+    def who(self, number: str) -> str:
+        """The keyed hash that stands for `number` in events and in the one-callback-per-number index."""
+        return hmac.new(self._secret, number.encode(), hashlib.sha256).hexdigest()[:24] if number else ""
+
+    def _run(self, script: str, key: str, now_ms: int, *args: object, queues: Mapping[str, Queue] | None = None) -> Any:
+        rules = ""
+        if queues is not None:
+            if self._rules[0] is not queues:
+                self._rules = (queues, rules_json(queues))
+            rules = self._rules[1]
+        return _text(self._scripts[script](keys=[key], args=[self.keys.prefix, now_ms, rules, *map(str, args)]))
+
+    # entries
+
+    def join(self, new: NewEntry, now_ms: int) -> tuple[str, str]:
+        """(`joined` | `again` | `duplicate` | `full` | `over`, the entry meant)."""
+        waits = ["" if wait is None else wait for wait in new.waits]
+        code, *entry = self._run(
+            "join",
+            self.keys.of("entry", new.id),
+            now_ms,
+            *(new.id, new.queue, new.mode, new.call, new.number, self.who(new.number), new.lang),
+            *("+".join(sorted(set(new.skills))), new.band, new.credit_ms, new.limit, new.heard_by_ms, new.due_ms),
+            *(new.promised_ms, new.expires_ms, new.order, new.max_attempts, new.retry_ms, *waits),
+        )
+        return code, entry[0] if entry else ""
+
+    def choose(self, entry: str, choice: Choice, now_ms: int) -> tuple[str, str]:
+        """(`booked` | `duplicate` | `full` | `taken` | `gone`, the entry that holds the number when `duplicate`)."""
+        code, *other = self._run(
+            "choose",
+            self.keys.of("entry", entry),
+            now_ms,
+            *(entry, choice.number, self.who(choice.number), choice.limit, choice.due_ms, choice.promised_ms),
+            *(choice.expires_ms, choice.order, choice.max_attempts, choice.retry_ms),
+        )
+        return code, other[0] if other else ""
+
+    def resume(self, entry: str, call: str, heard_by_ms: int, now_ms: int) -> str:
+        """`joined` | `gone`."""
+        return str(self._run("resume", self.keys.of("entry", entry), now_ms, entry, call, heard_by_ms))
+
+    def renumber(self, entry: str, number: str, now_ms: int) -> str:
+        """`changed` | `duplicate` | `gone`."""
+        return str(self._run("renumber", self.keys.of("entry", entry), now_ms, entry, number, self.who(number)))
+
+    def leave(self, entry: str, why: str, now_ms: int) -> str:
+        """`left` | `taken`."""
+        return str(self._run("leave", self.keys.of("entry", entry), now_ms, entry, why))
+
+    def cancel(self, entry: str, why: str, now_ms: int) -> tuple[str, list[str]]:
+        """(`cancelled` | `gone`, calls to hang up)."""
+        code, *calls = self._run("cancel", self.keys.of("entry", entry), now_ms, entry, why)
+        return code, calls
+
+    def held(self, entry: str, call: str, heard_by_ms: int, now_ms: int) -> bool:
+        return bool(self._run("held", self.keys.of("entry", entry), now_ms, entry, call, heard_by_ms))
+
+    def hung_up(self, call: str, now_ms: int) -> str:
+        """The entry that `call` stood for, or empty; a join for this call after now is refused."""
+        return str(self._run("hung_up", self.keys.of("call", call), now_ms))
+
+    def caller_gone(
+        self, entry: str, call: str, never_met: bool, then: Next, queues: Mapping[str, Queue], now_ms: int
+    ) -> tuple[str, list[str]]:
+        """(`late` | the state the entry is in now, calls to hang up). `then`: for a customer we had rung and who held."""
+        code, *calls = self._run(
+            "caller_gone",
+            self.keys.of("entry", entry),
+            now_ms,
+            *(entry, call, int(never_met), Outcome.REFUSED, then.state, then.due_ms, int(then.keep_place)),
+            queues=queues,
+        )
+        return code, calls
+
+    # attempts
+
+    def match(self, attempt: str, most: int, queues: Mapping[str, Queue], now_ms: int) -> list[Pair]:
+        """At most `most` pairs; the n-th attempt is called `<attempt>_<n>`."""
+        found = self._run("match", self.keys.of("agents", AgentState.READY), now_ms, attempt, most, queues=queues)
+        return [Pair(found[i], Leg(found[i + 1]), found[i + 2]) for i in range(0, len(found), 3)]
+
+    def begin(
+        self, attempt: str, leg: str, queues: Mapping[str, Queue], now_ms: int
+    ) -> tuple[Entry, Attempt, Agent | None] | None:
+        """The winner gets all he needs to place the call; everybody else None."""
+        found = self._run("begin", self.keys.of("attempt", attempt), now_ms, attempt, leg, MARGIN_MS, queues=queues)
+        if found is None:
+            return None
+        entry, tried, agent = (_pairs(flat) for flat in found)
+        return (
+            _entry(tried["entry"], entry),
+            _attempt(attempt, tried),
+            _agent(tried["agent"], agent) if agent else None,
+        )
+
+    def accept(
+        self, attempt: str, leg: str, heard_by_ms: int, queues: Mapping[str, Queue], now_ms: int
+    ) -> tuple[str, str]:
+        """(`room` | `wait` | `gone`, what to do now: `connect`, `agent`, `customer` or empty)."""
+        answer, task = self._run(
+            "accept", self.keys.of("attempt", attempt), now_ms, attempt, leg, heard_by_ms, queues=queues
+        )
+        return answer, task
+
+    def leg_ended(
+        self,
+        attempt: str,
+        leg: str,
+        outcome: Outcome,
+        then: Next,
+        counts: bool,
+        queues: Mapping[str, Queue],
+        now_ms: int,
+    ) -> tuple[str, list[str]]:
+        """(`late` | the state the entry is in now, calls to hang up). `then` and `counts` are for a customer's leg."""
+        code, *calls = self._run(
+            "leg_ended",
+            self.keys.of("attempt", attempt),
+            now_ms,
+            *(attempt, leg, outcome, then.state, then.due_ms, int(then.keep_place), int(counts), REST_MS),
+            queues=queues,
+        )
+        return code, calls
+
+    def talk_ended(
+        self, attempt: str, leg: str, met: bool, heard_by_ms: int, queues: Mapping[str, Queue], now_ms: int
+    ) -> tuple[str, list[str]]:
+        """(`late` | `completed` | `waiting`, calls to hang up)."""
+        code, *calls = self._run(
+            "talk_ended",
+            self.keys.of("attempt", attempt),
+            now_ms,
+            *(attempt, leg, int(met), heard_by_ms),
+            queues=queues,
+        )
+        return code, calls
+
+    def tell(self, entry: str, attempt: str, why: str, queues: Mapping[str, Queue], now_ms: int) -> bool:
+        return bool(self._run("tell", self.keys.of("entry", entry), now_ms, entry, attempt, why, queues=queues))
+
+    def extend(self, attempt: str, deadline_ms: int, now_ms: int) -> bool:
+        return bool(self._run("extend", self.keys.of("attempt", attempt), now_ms, attempt, deadline_ms))
+
+    def sweep(
+        self, closed: Mapping[str, tuple[int, Closing]], queues: Mapping[str, Queue], now_ms: int, most: int = 500
+    ) -> Swept:
+        """`closed`: the queues that are closed now, with the time they open next (0: never) and their rule."""
+        found = self._run(
+            "sweep",
+            self.keys.of("entries", EntryState.RESERVED),
+            now_ms,
+            *(most, json.dumps({name: [opens, rule.value] for name, (opens, rule) in closed.items()})),
+            queues=queues,
+        )
+        returned, promoted, handled, postponed, tell, dialing, connected, silent = found
+        return Swept(
+            *(int(returned), int(promoted), int(handled), int(postponed)),
+            _twos(tell),
+            tuple(dialing),
+            tuple(connected),
+            _twos(silent),
+        )
+
+    # agents
+
+    def add_agent(self, agent: Agent, now_ms: int) -> bool:
+        """True when he is new; one that is known keeps his state."""
+        return bool(
+            self._run(
+                "add_agent",
+                self.keys.of("agent", agent.id),
+                now_ms,
+                *(
+                    agent.id,
+                    agent.name,
+                    agent.phone,
+                    ",".join(agent.queues),
+                    ",".join(sorted(agent.skills)),
+                    agent.lang,
+                ),
+            )
+        )
+
+    def agent_asks(self, agent: str, act: str, reason: str, now_ms: int) -> str:
+        """`done` | `later` | `offline` | `unknown`; `act`: sign_in, ready, paused, offline, wrap_up_done."""
+        return str(self._run("agent", self.keys.of("agent", agent), now_ms, agent, act, reason))
+
+    # reads
+
+    def entry(self, entry: str) -> Entry | None:
+        fields = self._hash("entry", entry)
+        return _entry(entry, fields) if fields else None
+
+    def attempt(self, attempt: str) -> Attempt | None:
+        fields = self._hash("attempt", attempt)
+        return _attempt(attempt, fields) if fields else None
+
+    def agent(self, agent: str) -> Agent | None:
+        fields = self._hash("agent", agent)
+        return _agent(agent, fields) if fields else None
+
+    def _hash(self, name: str, part: str) -> dict[str, str]:
+        found: Any = self.redis.hgetall(self.keys.of(name, part))
+        return {_text(key): _text(value) for key, value in found.items()}
+
+    def ahead(self, queue: str, now_ms: int, band: int = 1, credit_ms: int = 0, skills: str = "") -> Ahead:
+        """The queue as a newcomer with this rank would find it. `skills`: a+b, sorted."""
+        found = self._run("ahead", self.keys.of("lanes", queue), now_ms, queue, band, credit_ms, skills, "")
+        return Ahead(*map(int, found))
+
+    def place(self, entry: Entry, now_ms: int) -> Ahead | None:
+        """The queue from the place of `entry`; None when it does not wait."""
+        found = self._run("ahead", self.keys.of("lanes", entry.queue), now_ms, entry.queue, 0, 0, "", entry.id)
+        return Ahead(*map(int, found)) if found else None
+
+    def callback_of(self, queue: str, number: str) -> str:
+        """The open callback of `number` in `queue`, or empty."""
+        found: Any = self.redis.hget(self.keys.of("phones", queue), self.who(number)) if number else None
+        return str(_text(found)) if found else ""
+
+    def snapshot(self, queues: Sequence[str], now_ms: int) -> tuple[list[QueueCounts], list[Agent]]:
+        """The counts of `queues`, in that order, and all agents, by id."""
+        counts, agents = self._run("snapshot", self.keys.of("everyone"), now_ms, *queues)
+        return [QueueCounts(*map(int, row)) for row in counts], [_agent(name, _pairs(flat)) for name, flat in agents]
+
+    def waiting(self, queue: str, limit: int) -> list[Entry]:
+        """Those who wait in `queue`, in order, the first `limit`."""
+        lanes: Any = self.redis.smembers(self.keys.of("lanes", queue))
+        with self.redis.pipeline(transaction=True) as pipe:
+            for lane in sorted(map(_text, lanes)):
+                pipe.zrange(self.keys.of("waiting", lane), 0, limit - 1, withscores=True)
+            heads = [(score, _text(member)) for lane in pipe.execute() for member, score in lane]
+            ids = [member.split(":", 1)[1] for _, member in sorted(heads)[:limit]]
+            for name in ids:
+                pipe.hgetall(self.keys.of("entry", name))
+            rows = pipe.execute()
+        found = [
+            (name, {_text(k): _text(v) for k, v in row.items()}) for name, row in zip(ids, rows, strict=True) if row
+        ]
+        return [_entry(name, fields) for name, fields in found if fields["state"] == EntryState.WAITING]
+
+    def scheduled(self, queue: str, limit: int) -> list[Entry]:
+        """The scheduled callbacks of `queue`, the next due first, the first `limit`."""
+        ids: Any = self.redis.zrange(self.keys.of("entries", EntryState.SCHEDULED), 0, -1)
+        found = (self.entry(_text(name)) for name in ids)
+        return [entry for entry in found if entry and entry.queue == queue][:limit]
+
+    def events(self, after: str = "-", limit: int = 1_000_000) -> list[tuple[str, Event]]:
+        """The events after stream id `after` with their stream ids, oldest first."""
+        start = "-" if after == "-" else f"({after}"
+        found: Any = self.redis.xrange(self.keys.of("events"), min=start, count=limit)
+        return [(_text(name), Event.from_fields({_text(k): _text(v) for k, v in row.items()})) for name, row in found]
+
+
+def rules_json(queues: Mapping[str, Queue]) -> str:
+    """What the scripts need of the queues' rules; the empty name has the defaults, for a queue that left the file."""
+    return json.dumps(
+        {
+            name: {
+                "order": queue.callbacks.order.value,
+                "reserve_ms": queue.reserve_ms,
+                "ring_agent_ms": queue.ring_agent_ms,
+                "ring_customer_ms": queue.ring_customer_ms,
+                "accept_ms": queue.accept_ms,
+                "wrap_up_ms": queue.wrap_up_ms,
+                "max_misses": queue.max_misses,
+                "target_ms": queue.target_ms,
+                "short_ms": queue.short_ms,
+            }
+            for name, queue in {"": Queue(""), **queues}.items()
+        }
+    )
+
+
+def _text(value: Any) -> Any:
+    """Replies as text, whether or not the client decodes them."""
+    if isinstance(value, bytes):
+        return value.decode()
+    return [_text(item) for item in value] if isinstance(value, list) else value
+
+
+def _pairs(flat: Sequence[str]) -> dict[str, str]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _twos(flat: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    return tuple(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _list(text: str, mark: str) -> tuple[str, ...]:
+    return tuple(text.split(mark)) if text else ()
+
+
+def _entry(name: str, row: Mapping[str, str]) -> Entry:
+    return Entry(
+        id=name,
+        queue=row["queue"],
+        mode=Mode(row["mode"]),
+        state=EntryState(row["state"]),
+        score=float(row["score"]),
+        member=row["member"],
+        entered_ms=int(row["entered_ms"]),
+        number=row["number"],
+        lang=row["lang"],
+        skills=_list(row["skills"], "+"),
+        call=row["call"],
+        attempt=row["attempt"],
+        agent=row["agent"],
+        chosen_ms=int(row["chosen_ms"]),
+        promised_ms=int(row["promised_ms"]),
+        due_ms=int(row["due_ms"]),
+        expires_ms=int(row["expires_ms"]),
+        order=row["order"],
+        max_attempts=int(row["max_attempts"]),
+        retry_ms=int(row["retry_ms"]),
+        tries={key[len("tries_") :]: int(value) for key, value in row.items() if key.startswith("tries_")},
+        held_ms=int(row["held_ms"]),
+    )
+
+
+def _agent(name: str, row: Mapping[str, str]) -> Agent:
+    return Agent(
+        id=name,
+        state=AgentState(row["state"]),
+        since_ms=int(row["since_ms"]),
+        name=row["name"],
+        phone=row["phone"],
+        lang=row["lang"],
+        queues=_list(row["queues"], ","),
+        skills=frozenset(_list(row["skills"], ",")),
+        reason=row["reason"],
+        attempt=row["attempt"],
+        entry=row["entry"],
+        misses=int(row["misses"]),
+        after=row["after"],
+    )
+
+
+def _attempt(name: str, row: Mapping[str, str]) -> Attempt:
+    return Attempt(
+        id=name,
+        entry=row["entry"],
+        agent=row["agent"],
+        queue=row["queue"],
+        order=Order(row["order"]),
+        leg=Leg(row["leg"]),
+        begun=row["begun"],
+        deadline_ms=int(row["deadline_ms"]),
+        agent_call=row["agent_call"],
+        customer_call=row["customer_call"],
+        placed=frozenset(leg for leg in Leg if row[f"{leg}_placed"] == "1"),
+        connected_ms=int(row["connected_ms"]),
+        over=row["over"],
+    )

