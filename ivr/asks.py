@@ -22,7 +22,7 @@ class Fetch:
     method: str
     url: str
     headers: dict[str, str]
-    body: dict[str, object] | None
+    body: dict[str, str] | None
     secret: str
     timeout_ms: int
     retries: int

@@ -5,13 +5,33 @@ Law: whatever happens inside, a caller hears something. This module declares the
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from ivr.asks import Ask
+import structlog
+from redis.exceptions import RedisError
+
+from ivr import engine
+from ivr.asks import Ask, Fetch
+from ivr.clock import Clock
+from ivr.engine import Turn
+from ivr.events import Event
 from ivr.facts import Facts
-from ivr.inputs import Answer, Outcome
+from ivr.inputs import Answer, DialEnded, HungUp, Input, Joined, Outcome, Started
+from ivr.instructions import Hangup, Hold, Instruction, Say
+from ivr.session import Session
+from ivr.store import FlowShelf, Sessions
+from ivr.words import sentence
+
+log = structlog.get_logger(__name__)
+
+E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+MAX_ASKS = 20
+SILENCE_MS = 60_000
+"""How long past the end of a stretch of hold music we wait before we ask the network whether the caller is there."""
 
 
 class Refused(Exception):
@@ -111,3 +131,155 @@ class LinePort(Protocol):
     def ended(self, caller: Caller, outcome: Outcome, reason: str) -> None:
         """The call is over. `outcome` as `HungUp`; `reason` is the flow's own (`refused` by a person who pressed 2)."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the phone side is to do now. It wakes the session with the same `turn`; a repeated webhook gets this again."""
+
+    call: str
+    turn: int
+    instruction: Instruction
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """The verbs of a call. `fetch` carries out the HTTP requests of flows."""
+
+    sessions: Sessions
+    flows: FlowShelf
+    line: LinePort
+    clock: Clock
+    fetch: Callable[[Fetch], Answer]
+    provider: Provider
+
+    def incoming(self, call: str, number: str, called: str) -> Reply:
+        """A call has come in. `number` is the caller's as the network gave it: anything but E.164 counts as withheld."""
+        return self._keep(call, 0, lambda: self._incoming(call, number, called))
+
+    def answered(self, call: str) -> Reply:
+        """A call that we placed has been answered."""
+        return self._keep(call, 0, lambda: self._wake(call, 0, Started()))
+
+    def wake(self, call: str, turn: int, given: Input) -> Reply:
+        """The phone side has done what turn `turn` told it. Repeated, late or unknown: the stored reply, no change."""
+        return self._keep(call, turn, lambda: self._wake(call, turn, given))
+
+    def joined(self, call: str, attempt: str) -> Reply:
+        """A held call was taken out of its hold for `attempt`."""
+        return self._keep(call, -1, lambda: self._wake(call, None, Joined(attempt)))
+
+    def ended(self, call: str, outcome: Outcome) -> None:
+        """The call is over. Idempotent: the line hears of it each time and acts once."""
+        while saved := self.sessions.load(call):
+            session = saved.session
+            if not session.ended:
+                turn = engine.turn(self.flows, session, HungUp(outcome), self.line.facts())
+                if not self.sessions.save(turn.session, turn.instruction, turn.events, read_at=session.turn):
+                    continue
+                session = turn.session
+            self.line.ended(_caller(session), outcome, session.ended)
+            return
+        log.warning("a call ended that we never knew", call=call)
+
+    def place(
+        self,
+        outgoing: Outgoing,
+        flow: str,
+        *,
+        attempt: str,
+        leg: str,
+        lang: str,
+        values: Mapping[str, str | int],
+    ) -> None:
+        """Ring a phone with `flow` waiting for whoever answers. Raises Refused, Unsure.
+
+        The session is written first: should the network answer before we hear that it has dialled, it finds one.
+        """
+        published = self.flows.get(flow)
+        session = Session(
+            outgoing.call,
+            published.flow.flow,
+            published.version,
+            self.clock.now_ms(),
+            lang,
+            number=outgoing.to if leg == "customer" else "",
+            direction="outbound",
+            variables={"attempt": attempt, **values},
+            attempt=attempt,
+            leg=leg,
+        )
+        self.sessions.save(engine.start(self.flows, session), None, (), read_at=None)
+        self.provider.originate(outgoing)
+
+    def _incoming(self, call: str, number: str, called: str) -> Reply:
+        published = self.flows.for_number(called)
+        shown = number if E164.fullmatch(number) else ""
+        session = Session(
+            call, published.flow.flow, published.version, self.clock.now_ms(), "", number=shown, called=called
+        )
+        self.sessions.save(engine.start(self.flows, session), None, (), read_at=None)
+        return self._wake(call, 0, Started())
+
+    def _wake(self, call: str, turn: int | None, given: Input) -> Reply:
+        """Run one turn; `turn` None: whichever turn it is at (the line's own moves come when they come)."""
+        while saved := self.sessions.load(call):
+            session = saved.session
+            if turn is not None and session.turn != turn and saved.instruction is not None:
+                log.info("late or double webhook", call=call, turn=turn, at=session.turn)
+                return Reply(call, session.turn, saved.instruction)
+            if isinstance(given, DialEnded) and session.attempt:
+                self.line.talk_ended(_caller(session), given.outcome)
+            result, events = self._turn(session, given)
+            assert result.instruction is not None  # noqa: S101 - `_turn` goes on while there is an ask
+            if self.sessions.save(result.session, result.instruction, events, read_at=session.turn):
+                self._hold(result)
+                return Reply(call, result.session.turn, result.instruction)
+        log.warning("unknown call", call=call)
+        return Reply(call, 0, Hangup((Say(sentence("apology", "pt-BR"), "pt-BR"),), "unknown"))
+
+    def _turn(self, session: Session, given: Input) -> tuple[Turn, list[Event]]:
+        """The whole turn: run, carry out what it asks, run on."""
+        try:
+            result = engine.turn(self.flows, session, given, self.line.facts())
+            events = list(result.events)
+            for _ in range(MAX_ASKS):
+                if result.ask is None:
+                    return result, events
+                answer = self._carry_out(result.ask, result.session)
+                result = engine.turn(self.flows, result.session, answer, self.line.facts())
+                events += result.events
+            raise RuntimeError(f"{MAX_ASKS} asks in one turn at step {result.session.step}")
+        except (RedisError, Unsure):
+            raise
+        except Exception:
+            log.exception("a turn failed: the caller goes to a person", call=session.call, step=session.step)
+            result = engine.recover(self.flows, session, self.line.facts())
+            events = list(result.events)
+            while result.ask is not None:
+                answer = self._carry_out(result.ask, result.session)
+                result = engine.turn(self.flows, result.session, answer, self.line.facts())
+                events += result.events
+            return result, events
+
+    def _carry_out(self, ask: Ask, session: Session) -> Answer:
+        return self.fetch(ask) if isinstance(ask, Fetch) else self.line.answer(ask, _caller(session))
+
+    def _hold(self, result: Turn) -> None:
+        session, instruction = result.session, result.instruction
+        if isinstance(instruction, Hold) and session.entry:
+            self.line.held(_caller(session), self.clock.now_ms() + instruction.ms + SILENCE_MS)
+
+    def _keep(self, call: str, turn: int, act: Callable[[], Reply]) -> Reply:
+        """Do `act`; whatever breaks, the caller hears a sentence and stays: the network asks again in a few seconds."""
+        try:
+            return act()
+        except Exception:
+            log.exception("webhook failed: the caller is kept", call=call)
+            speech = tuple(Say(sentence("one_moment", lang), lang) for lang in ("pt-BR", "en"))
+            return Reply(call, turn, Hold(speech, "default", 5_000))
+
+
+def _caller(session: Session) -> Caller:
+    s = session
+    return Caller(s.call, s.number, s.lang, s.entry, s.attempt, s.leg)

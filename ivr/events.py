@@ -22,6 +22,7 @@ class EventType(StrEnum):
     FETCHED = "fetched"  # step, outcome, response_code
     VOICEMAIL_LEFT = "voicemail_left"  # box, url, seconds
     SURVEY_ANSWERED = "survey_answered"  # kind, score
+    STEP_FAILED = "step_failed"  # step, why: a mistake in the flow met at run time
     BUDGET_EXCEEDED = "budget_exceeded"  # step, budget
     CALLBACK_OFFERED = "callback_offered"  # step; queue and entry are set; once per entry, when the offer is spoken
     CALL_ENDED = "call_ended"  # outcome, reason, step, seconds, direction (in, out), queued (1: stood in a line), by (caller, us)
@@ -37,7 +38,7 @@ class EventType(StrEnum):
     DIAL_BEGUN = "dial_begun"  # attempt, leg, first (1: leg customer, never rung before for this entry), promised_ms
     LEG_ACCEPTED = "leg_accepted"  # attempt, leg
     CONNECTED = "connected"  # agent, attempt, mode, chosen, wait_ms, hold_ms, target_ms (the queue's), line_ms (chosen: on the line before)
-    RETURNED = "returned"  # the room never filled: undoes connected, the entry waits again. The data of that connected
+    RETURNED = "returned"  # the room never filled: undoes connected, the entry waits again. The data of that connected, and entered_ms
     ATTEMPT_ENDED = "attempt_ended"  # attempt, leg, outcome, next (waiting, scheduled, failed ...), due_ms
     PROMOTED = "promoted"  # a scheduled entry is due and waits again
     COMPLETED = "completed"  # agent, attempt, talk_ms

@@ -38,3 +38,7 @@ class Facts(Protocol):
     def place(self, entry: str) -> PlaceFacts | None:
         """None when the entry does not wait any more."""
         ...
+
+
+WAIT_LADDER_S = tuple(60 * minutes for minutes in (1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 90))
+"""The waits that are announced ("less than"), in seconds: finer steps promise what nobody can keep (docs/design.md)."""

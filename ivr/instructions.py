@@ -13,11 +13,15 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Speak `text` in language `lang`. `prompt` is the author's name for it, empty for the built-in sentences."""
+    """Speak `text` in language `lang`. `prompt` is the author's name for it, empty for the built-in sentences.
+
+    Without `barge_in` it is heard to the end, whatever is pressed.
+    """
 
     text: str
     lang: str
     prompt: str = ""
+    barge_in: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class Play:
     text: str
     lang: str
     prompt: str = ""
+    barge_in: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +112,26 @@ def as_json(instruction: Instruction | Speech) -> dict[str, Any]:
     if not isinstance(instruction, Say | Play | Pause):
         data["speech"] = [as_json(part) for part in instruction.speech]
     return data
+
+
+def from_json(data: dict[str, Any]) -> Instruction:
+    """The instruction that `as_json` wrote. Raises KeyError for one that we do not know."""
+    given = dict(data)
+    kind = _INSTRUCTIONS[given.pop("do")]
+    return kind(**{**given, "speech": tuple(speech_from_json(part) for part in given["speech"])})
+
+
+def speech_from_json(data: dict[str, Any]) -> Speech:
+    given = dict(data)
+    return _SPEECH[given.pop("do")](**given)
+
+
+_SPEECH: dict[str, type[Say] | type[Play] | type[Pause]] = {"say": Say, "play": Play, "pause": Pause}
+_INSTRUCTIONS: dict[str, type[Instruction]] = {
+    "gather": Gather,
+    "hold": Hold,
+    "record": Record,
+    "dial": Dial,
+    "join": Join,
+    "hangup": Hangup,
+}

@@ -11,7 +11,8 @@ from ivr.flow.fields import Exit, Marker, Model, Target
 
 if TYPE_CHECKING:
     from ivr.inputs import Input
-    from ivr.turning import Move, Turning
+    from ivr.moves import Move
+    from ivr.turning import Turning
 
 
 def is_target(metadata: Any) -> bool:
@@ -32,6 +33,7 @@ class Step(Model):
     human: ClassVar[bool] = False
     """Here the caller reaches a person, or leaves word for one."""
 
+    type: str
     note: str | None = None
 
     def exits(self) -> tuple[Exit, ...]:
@@ -48,6 +50,14 @@ class Step(Model):
             elif isinstance(value, On):
                 found += [Exit(key, to, (name, key)) for key, to in value if to is not None]
         return tuple(found)
+
+    def masks(self, digits: str) -> bool:
+        """Whether these digits, pressed here, may not stand in an event."""
+        return False
+
+    def returned(self, turning: Turning, last: str, variables: dict[str, Any], sensitive: list[str]) -> Move:
+        """The subflow that this step called has ended at step `last`. Only `subflow` calls any."""
+        raise NotImplementedError(type(self).__name__)
 
     def enter(self, turning: Turning) -> Move:
         """The session comes to this step."""

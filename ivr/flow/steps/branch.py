@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from ivr.flow.fields import Exit, Expr, Model, Target
 from ivr.flow.steps.base import Step
+from ivr.moves import Go
+
+if TYPE_CHECKING:
+    from ivr.moves import Move
+    from ivr.turning import Turning
 
 
 class When(Model):
@@ -25,3 +30,9 @@ class Branch(Step):
     def exits(self) -> tuple[Exit, ...]:
         cases = tuple(Exit(f"when {n}", case.to, ("when", n, "to")) for n, case in enumerate(self.when))
         return (*cases, Exit("else", self.otherwise, ("else",)))
+
+    def enter(self, turning: Turning) -> Move:
+        for case in self.when:
+            if turning.evaluate(case.test):
+                return Go(case.to)
+        return Go(self.otherwise)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
+from ivr.flow.checks import spaced, valid
 from ivr.flow.fields import Duration, Key, PromptRef, Target, VariableName
 from ivr.flow.steps.base import OptionalTarget, Step
+from ivr.flow.steps.tries import try_again
+from ivr.inputs import Digits
+from ivr.moves import Go
+
+if TYPE_CHECKING:
+    from ivr.inputs import Input
+    from ivr.moves import Move
+    from ivr.turning import Turning
 
 
 class Collect(Step):
@@ -34,3 +43,46 @@ class Collect(Step):
     invalid: list[PromptRef] = []
     next: Target
     on_fail: OptionalTarget = None
+
+    def masks(self, digits: str) -> bool:
+        return self.sensitive or self.check in ("cpf", "cnpj", "phone", "pin", "luhn")
+
+    def enter(self, turning: Turning) -> Move:
+        return self._ask(turning)
+
+    def _ask(self, turning: Turning) -> Move:
+        turning.say(self.prompt)
+        longest = int(self.digits.partition("-")[2] or self.digits)
+        finish = self.end if self.end is not None else ("#" if "-" in self.digits else "")
+        return turning.gather(
+            longest, timeout_ms=self.timeout, inter_digit_ms=self.inter_digit, finish=finish, sensitive=self.sensitive
+        )
+
+    def resume(self, turning: Turning, given: Input) -> Move:
+        tries = self.tries or turning.flow.defaults.tries
+        digits = given.digits if isinstance(given, Digits) else ""
+        if "heard" in turning.at:
+            heard = turning.at.pop("heard")
+            if digits == "1":
+                return self._keep(turning, heard)
+        elif digits and self.accepts(digits, turning.now_ms):
+            if not self.confirm:
+                return self._keep(turning, digits)
+            turning.at["heard"] = digits
+            turning.tell("read_back", digits=spaced(digits))
+            return turning.gather(1)
+        kind, own = ("invalid", self.invalid) if digits else ("silence", self.silence)
+        sentence = "invalid_digits" if digits else "silence"
+        if not try_again(turning, kind, own, sentence, tries):
+            return turning.leave(self, "on_fail")
+        return self._ask(turning)
+
+    def _keep(self, turning: Turning, digits: str) -> Move:
+        s = turning.session
+        s.variables = {**s.variables, self.save: digits}
+        s.sensitive = [n for n in s.sensitive if n != self.save] + ([self.save] if self.sensitive else [])
+        return Go(self.next)
+
+    def accepts(self, digits: str, now_ms: int) -> bool:
+        low, _, high = self.digits.partition("-")
+        return int(low) <= len(digits) <= int(high or low) and valid(self.check, digits)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import StringConstraints
 
 from ivr.flow.fields import PromptRef
 from ivr.flow.steps.base import Step
+from ivr.moves import End
+
+if TYPE_CHECKING:
+    from ivr.moves import Move
+    from ivr.turning import Turning
 
 
 class HangupStep(Step):
@@ -18,3 +23,7 @@ class HangupStep(Step):
     type: Literal["hangup"]
     prompt: PromptRef | None = None
     reason: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")] = "done"
+
+    def enter(self, turning: Turning) -> Move:
+        turning.say(self.prompt)
+        return End(self.reason)

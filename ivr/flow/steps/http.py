@@ -5,12 +5,21 @@ Law: only hosts on the server's allow-list, https, secrets by name, and an error
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from ivr.asks import Fetch
+from ivr.events import EventType
 from ivr.flow.fields import Duration, Target, Template, VariableName
 from ivr.flow.steps.base import Step
+from ivr.inputs import Answer
+from ivr.moves import AskFor, Go
+
+if TYPE_CHECKING:
+    from ivr.inputs import Input
+    from ivr.moves import Move
+    from ivr.turning import Turning
 
 
 class Http(Step):
@@ -27,3 +36,30 @@ class Http(Step):
     save: dict[VariableName, Annotated[str, StringConstraints(pattern=r"^(code|body(\.[A-Za-z0-9_]+)*)$")]] = {}
     next: Target
     on_error: Target
+
+    def enter(self, turning: Turning) -> Move:
+        body = {name: turning.fill_body(text) for name, text in self.body.items()} if self.body is not None else None
+        headers = {name: turning.fill(text) for name, text in self.headers.items()}
+        secret = self.auth.removeprefix("secret.") if self.auth else ""
+        step = turning.session.step
+        return AskFor(
+            Fetch(step, self.method, turning.fill_url(self.url), headers, body, secret, self.timeout, self.retries)
+        )
+
+    def resume(self, turning: Turning, given: Input) -> Move:
+        outcome = given.outcome if isinstance(given, Answer) else "failed"
+        values = given.values if isinstance(given, Answer) else {}
+        code = values.get("code", 0)
+        turning.event(EventType.FETCHED, step=turning.session.step, outcome=outcome, response_code=code)
+        if outcome != "ok":
+            return Go(self.on_error)
+        s = turning.session
+        s.variables = {**s.variables, **{name: pick(path, values) for name, path in self.save.items()}}
+        return Go(self.next)
+
+
+def pick(path: str, values: Any) -> Any:
+    """The part of `{code, body}` at a dotted path such as `body.customer.tier`; None where there is nothing."""
+    for part in path.split("."):
+        values = values.get(part) if isinstance(values, dict) else None
+    return values

@@ -5,10 +5,19 @@ Law: only in the flows that we place calls with (`callback_agent`, `callback_cus
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
+from ivr.asks import Accept
 from ivr.flow.fields import Target
 from ivr.flow.steps.base import On, OptionalTarget, Step
+from ivr.inputs import Answer, DialEnded, Joined, Outcome
+from ivr.instructions import Hold, Join
+from ivr.moves import AskFor, Go, Wait
+
+if TYPE_CHECKING:
+    from ivr.inputs import Input
+    from ivr.moves import Move
+    from ivr.turning import Turning
 
 
 class JoinExits(On):
@@ -26,3 +35,21 @@ class JoinStep(Step):
     music: str = "default"
     next: Target
     on: JoinExits = JoinExits()
+
+    def enter(self, turning: Turning) -> Move:
+        return AskFor(Accept(turning.session.attempt, turning.session.leg))
+
+    def resume(self, turning: Turning, given: Input) -> Move:
+        s = turning.session
+        if isinstance(given, Answer) and given.outcome == "gone":
+            turning.tell("other_gone")
+            return Go(self.on.gone or self.next)
+        if isinstance(given, Joined) or (isinstance(given, Answer) and given.outcome == "room"):
+            return Wait(Join(turning.take_speech(), s.attempt))
+        if isinstance(given, DialEnded) and (s.leg == "agent" or given.outcome is Outcome.ANSWERED):
+            s.entry = ""
+            return Go(self.next)
+        if isinstance(given, Answer):
+            s.entry, s.queue_step = str(given.values.get("entry", "")), s.step
+            turning.tell("connecting")
+        return Wait(Hold(turning.take_speech(), self.music, 20_000))

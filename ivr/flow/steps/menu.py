@@ -5,12 +5,21 @@ Law: a menu speaks its own labels unless it has an `intro` that does, so words a
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
 from ivr.flow.fields import Duration, Exit, Expr, Key, Model, PromptRef, Target, Words
 from ivr.flow.steps.base import OptionalTarget, Step
+from ivr.flow.steps.tries import try_again
+from ivr.inputs import Digits
+from ivr.moves import Go
+from ivr.words import sentence
+
+if TYPE_CHECKING:
+    from ivr.inputs import Input
+    from ivr.moves import Move
+    from ivr.turning import Turning
 
 
 class Choice(Model):
@@ -51,3 +60,54 @@ class Menu(Step):
     def exits(self) -> tuple[Exit, ...]:
         keys = tuple(Exit(f"key {key}", choice.to, ("keys", key, "to")) for key, choice in self.keys.items())
         return keys + super().exits()
+
+    def choices(self, turning: Turning) -> dict[str, Choice]:
+        """The keys that work now: conditions hold, and 0 leads to the operator unless the menu says otherwise."""
+        open_now = {key: c for key, c in self.keys.items() if c.when is None or turning.evaluate(c.when)}
+        operator = self.operator or turning.flow.operator
+        if operator and "0" not in open_now:
+            open_now["0"] = Choice(to=operator)
+        return open_now
+
+    def enter(self, turning: Turning) -> Move:
+        turning.say(self.intro)
+        return self._ask(turning)
+
+    def _ask(self, turning: Turning) -> Move:
+        choices = self.choices(turning)
+        for key, choice in choices.items():
+            if choice.label is not None:
+                turning.tell("option", label=turning.label(choice.label), key=_key_words(turning, key))
+        longest = max(key_length(key) for key in choices)
+        inter = self.inter_digit if longest > 1 else None
+        return turning.gather(longest, timeout_ms=self.timeout, inter_digit_ms=inter, barge_in=self.barge_in)
+
+    def resume(self, turning: Turning, given: Input) -> Move:
+        tries = self.tries or turning.flow.defaults.tries
+        if isinstance(given, Digits) and given.digits:
+            chosen = next((c for k, c in self.choices(turning).items() if key_matches(k, given.digits)), None)
+            if chosen is not None:
+                return Go(chosen.to)
+            if not try_again(turning, "invalid", self.invalid, "invalid", tries):
+                return turning.leave(self, "on_invalid")
+        elif not try_again(turning, "silence", self.silence, "silence", tries):
+            return turning.leave(self, "on_silence")
+        return self._ask(turning)
+
+
+def key_length(key: str) -> int:
+    """How many digits a key, range (`1000-1999`) or pattern (`2XX`) takes."""
+    return len(key.partition("-")[0])
+
+
+def key_matches(key: str, digits: str) -> bool:
+    low, _, high = key.partition("-")
+    if len(digits) != len(low):
+        return False
+    if high:
+        return digits.isdigit() and low <= digits <= high
+    return all((want == "X" and got.isdigit()) or want == got for want, got in zip(low, digits, strict=True))
+
+
+def _key_words(turning: Turning, key: str) -> str:
+    return sentence(f"key {key}", turning.session.lang) if key in "*#" else key

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from ivr.asks import FindPlace, JoinLine, LeaveLine
+from ivr.facts import WAIT_LADDER_S, PlaceFacts
 from ivr.flow.fields import Duration, Key, Model, PromptRef, QueueName, SkillName, Target
 from ivr.flow.steps.base import On, OptionalTarget, Step
+from ivr.flow.steps.kept_place import KEPT, ask_about_place, resume_about_place
+from ivr.inputs import Answer, DialEnded, Digits, Joined, Outcome
+from ivr.instructions import Hold, Join
+from ivr.moves import AskFor, Go, Wait
+
+if TYPE_CHECKING:
+    from ivr.inputs import Input
+    from ivr.moves import Move
+    from ivr.turning import Turning
 
 
 class Announce(Model):
@@ -59,3 +70,131 @@ class QueueStep(Step):
     exit_key: Key | None = None
     next: Target
     on: QueueExits = QueueExits()
+
+    def masks(self, digits: str) -> bool:
+        return len(digits) > 1  # a telephone number, typed to change the one that we will ring
+
+    def enter(self, turning: Turning) -> Move:
+        s = turning.session
+        before = turning.flow.steps.get(s.queue_step)
+        if s.entry and isinstance(before, QueueStep) and before.queue == self.queue:
+            s.queue_step = s.step
+            return self._hold(turning, turning.facts.place(s.entry))
+        if s.entry:
+            s.at = {"leaving": s.step}
+            return AskFor(LeaveLine(s.entry, "moved"))
+        s.queue_step = s.step
+        if s.number:
+            turning.at["stage"] = "find"
+            return AskFor(FindPlace(self.queue, s.number))
+        return self._join(turning)
+
+    def _join(self, turning: Turning) -> Move:
+        s = turning.session
+        turning.at["stage"] = "join"
+        return AskFor(JoinLine(self.queue, s.number, s.lang, self.priority, tuple(self.skills)))
+
+    def resume(self, turning: Turning, given: Input) -> Move:
+        s = turning.session
+        if isinstance(given, Joined):
+            return Wait(Join(turning.take_speech(), s.attempt))
+        if isinstance(given, DialEnded):
+            s.attempt, s.leg = "", ""
+            if given.outcome is Outcome.ANSWERED:
+                s.entry = ""
+                return Go(self.next)
+            turning.at["stage"] = "hold"  # the agent was not there after all: the place is the old one
+        if turning.at.get("stage") in KEPT:
+            return resume_about_place(turning, given, rejoin=lambda: self._join(turning), joined=self._joined)
+        if isinstance(given, Answer):
+            return self._answered(turning, given)
+        place = turning.facts.place(s.entry)
+        if isinstance(given, Digits) and given.digits:
+            if self.callback is not None and given.digits == self.callback.key and place is not None and place.offer:
+                return turning.leave(self, "callback")
+            if given.digits == self.exit_key:
+                return self._leave(turning, "exit")
+        return self._hold(turning, place)
+
+    def _answered(self, turning: Turning, given: Answer) -> Move:
+        stage = turning.at["stage"]
+        if stage == "find":
+            if given.outcome == "found":
+                return ask_about_place(turning, given)
+            return self._join(turning)
+        if stage == "join":
+            if given.outcome == "joined":
+                return self._joined(turning, given)
+            return turning.leave(self, given.outcome)
+        if given.outcome == "left":
+            turning.session.entry = ""
+            return turning.leave(self, turning.at["exit"])
+        turning.at["stage"] = "hold"
+        return self._hold(turning, None)
+
+    def _joined(self, turning: Turning, given: Answer) -> Move:
+        s = turning.session
+        s.entry, s.joined_ms = str(given.values["entry"]), turning.now_ms
+        values = given.values
+        place = PlaceFacts(values["position"], values.get("wait_s"), bool(values.get("offer")))
+        return self._hold(turning, place)
+
+    def _leave(self, turning: Turning, exit_name: str) -> Move:
+        turning.at.update(stage="leave", exit=exit_name)
+        return AskFor(LeaveLine(turning.session.entry, exit_name))
+
+    def _hold(self, turning: Turning, place: PlaceFacts | None) -> Move:
+        """Music until there is news. Without a place an agent is being rung for this caller: nothing is said then."""
+        turning.at["stage"] = "hold"
+        if place is None:
+            return Wait(Hold(turning.take_speech(), self.music, 20_000))
+        waited = turning.now_ms - turning.session.joined_ms
+        if place.closing:
+            return self._leave(turning, "closed")
+        if self.max_wait is not None and waited >= self.max_wait:
+            return self._leave(turning, "timeout")
+        self._announce(turning, place)
+        self._offer(turning, place, waited)
+        keys = (self.callback.key if self.callback is not None and self.on.callback else "") + (self.exit_key or "")
+        return Wait(Hold(turning.take_speech(), self.music, self._until_news(waited), keys))
+
+    def _until_news(self, waited: int) -> int:
+        """How long the music may play before there is something to say or do."""
+        marks = [self.max_wait, self.callback.offer_after if self.callback is not None else None]
+        return min([self.announce.every, *(mark - waited for mark in marks if mark is not None and mark > waited)])
+
+    def _announce(self, turning: Turning, place: PlaceFacts) -> None:
+        """The place when it has changed; the wait when it is lower than what was said, or clearly worse, once."""
+        at = turning.at
+        if self.announce.position and place.position != at.get("told_position"):
+            at["told_position"] = place.position
+            turning.tell("position_first" if place.position == 1 else "position", position=place.position)
+        told, wait_s = at.get("told_s"), place.wait_s
+        if not self.announce.wait or wait_s is None:
+            return
+        if told is None or wait_s < told:
+            at["told_s"] = wait_s
+            turning.tell("wait", minutes=turning.minutes(wait_s))
+        elif _rung(wait_s) >= _rung(told) + 2 and not at.get("apologised"):
+            at.update(told_s=wait_s, apologised=True)
+            turning.tell("wait_longer", minutes=turning.minutes(wait_s))
+
+    def _offer(self, turning: Turning, place: PlaceFacts, waited: int) -> None:
+        offer, at = self.callback, turning.at
+        if offer is None or self.on.callback is None or not place.offer or at.get("offers", 0) >= 2:
+            return
+        long_wait = offer.min_wait is not None and (place.wait_s or 0) * 1000 >= offer.min_wait
+        long_waited = offer.offer_after is not None and waited >= offer.offer_after
+        either = offer.min_wait is None and offer.offer_after is None
+        if not (long_wait or long_waited or either) or (at.get("offers") and not long_waited):
+            return
+        at["offers"] = at.get("offers", 0) + 1
+        if offer.prompt is not None:
+            turning.say(offer.prompt)
+        else:
+            turning.tell("offer", key=offer.key)
+
+
+def _rung(wait_s: int) -> int:
+    """Where on the ladder of announced waits this one stands."""
+    return sum(1 for step in WAIT_LADDER_S if step < wait_s)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import StringConstraints
 
+from ivr.events import EventType
 from ivr.flow.fields import BoxName, Duration, PromptRef, Target
 from ivr.flow.steps.base import Step
+from ivr.inputs import Digits, Recorded
+from ivr.instructions import Record
+from ivr.moves import Go, Wait
+
+if TYPE_CHECKING:
+    from ivr.inputs import Input
+    from ivr.moves import Move
+    from ivr.turning import Turning
 
 
 class Survey(Step):
@@ -22,3 +31,21 @@ class Survey(Step):
     comment: BoxName | None = None
     timeout: Duration | None = None
     next: Target
+
+    def enter(self, turning: Turning) -> Move:
+        turning.say(self.prompt)
+        return turning.gather(len(self.scale.partition("-")[2]), timeout_ms=self.timeout)
+
+    def resume(self, turning: Turning, given: Input) -> Move:
+        if isinstance(given, Recorded):
+            turning.event(EventType.VOICEMAIL_LEFT, box=self.comment, url=given.url, seconds=given.seconds)
+            return Go(self.next)
+        low, _, high = self.scale.partition("-")
+        score = int(given.digits) if isinstance(given, Digits) and given.digits.isdigit() else -1
+        if not int(low) <= score <= int(high):
+            return Go(self.next)
+        turning.event(EventType.SURVEY_ANSWERED, kind=self.kind, score=score)
+        if self.comment is None:
+            return Go(self.next)
+        turning.tell("ask_comment")
+        return Wait(Record(turning.take_speech(), 60_000, 4_000))

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
 from ivr.flow.fields import Duration, PromptRef, Target
 from ivr.flow.steps.base import On, OptionalTarget, Step
+from ivr.inputs import DialEnded, Outcome
+from ivr.instructions import Dial
+from ivr.moves import Go, Wait
+
+if TYPE_CHECKING:
+    from ivr.inputs import Input
+    from ivr.moves import Move
+    from ivr.turning import Turning
 
 
 class TransferExits(On):
@@ -31,3 +39,13 @@ class Transfer(Step):
     timeout: Annotated[Duration, Field(ge=5_000, le=600_000)] = 30_000
     next: Target
     on: TransferExits = TransferExits()
+
+    def enter(self, turning: Turning) -> Move:
+        turning.say(self.prompt)
+        return Wait(Dial(turning.take_speech(), self.to, self.caller_id or "", self.timeout))
+
+    def resume(self, turning: Turning, given: Input) -> Move:
+        outcome = given.outcome if isinstance(given, DialEnded) else Outcome.FAILED
+        if outcome is Outcome.ANSWERED:
+            return Go(self.next)
+        return turning.leave(self, {Outcome.BUSY: "busy", Outcome.NO_ANSWER: "no_answer"}.get(outcome, "failed"))

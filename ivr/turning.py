@@ -1,0 +1,172 @@
+"""One turn under way: what a step may look at and do.
+
+Law: the only mutable things in the core are this object and the session copy inside it; both die with the turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ivr import prompts, words
+from ivr.events import Event, EventType
+from ivr.facts import Facts
+from ivr.flow.expressions import Environment, Sensitive, parse
+from ivr.flow.fields import PromptRef
+from ivr.flow.graph import fallback
+from ivr.flow.model import Flow
+from ivr.flow.steps.base import Step
+from ivr.instructions import Gather, Say, Speech
+from ivr.moves import End, Go, Move, Wait
+from ivr.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One version of a flow. `version` is the hash of its text."""
+
+    flow: Flow
+    version: str
+
+
+class Flows(Protocol):
+    def get(self, name: str, version: str = "") -> Published:
+        """The version asked for, or the current one. Raises KeyError when there is no such flow."""
+        ...
+
+
+@dataclass(slots=True)
+class Turning:
+    """What a step works with. `speech` is what the caller will hear before the turn's instruction."""
+
+    flow: Flow
+    flows: Flows
+    session: Session
+    facts: Facts
+    speech: list[Speech] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def now_ms(self) -> int:
+        return self.facts.now_ms
+
+    @property
+    def at(self) -> dict[str, Any]:
+        """What the present step remembers of this visit."""
+        return self.session.at
+
+    def event(self, kind: EventType, /, **data: object) -> None:
+        s = self.session
+        self.events.append(
+            Event(
+                kind,
+                self.now_ms,
+                call=s.call,
+                entry=s.entry,
+                attempt=s.attempt,
+                data={k: str(v) for k, v in data.items()},
+            )
+        )
+
+    def environment(self) -> Environment:
+        """The names that an expression may use now; sensitive variables are wrapped so that they cannot be spoken."""
+        s = self.session
+        variables = {k: Sensitive(str(v)) if k in s.sensitive else v for k, v in s.variables.items()}
+        queue_step = self.flow.steps.get(s.queue_step)
+        return Environment(
+            variables=variables,
+            lang=s.lang,
+            caller=s.number,
+            called=s.called,
+            now_ms=self.now_ms,
+            hours=self.flow.hours,
+            queue=self.facts.queue,
+            own_queue=getattr(queue_step, "queue", ""),
+        )
+
+    def evaluate(self, expression: str) -> Any:
+        """The value of an expression. Raises ExpressionError."""
+        return parse(expression).evaluate(self.environment())
+
+    def fill(self, template: str) -> str:
+        """A template's text for a header. Raises ExpressionError, also for a sensitive value."""
+        return prompts.filled(template, self.environment())
+
+    def fill_url(self, template: str) -> str:
+        """The same with values percent-encoded."""
+        return prompts.filled(template, self.environment(), in_url=True)
+
+    def fill_body(self, template: str) -> str:
+        """The same for a request's body, the one place where a sensitive value may go."""
+        return prompts.filled(template, self.environment(), in_body=True)
+
+    def minutes(self, seconds: float) -> str:
+        return words.minutes_words(seconds, self.session.lang)
+
+    def phone(self, number: str) -> str:
+        return prompts.phone_words(number)
+
+    def day(self, at_ms: int) -> str:
+        return prompts.day_words(at_ms, self.session.lang, prompts.timezone(self.flow), now_ms=self.now_ms)
+
+    def clock_time(self, at_ms: int) -> str:
+        return prompts.time_words(at_ms, self.session.lang, prompts.timezone(self.flow))
+
+    def say(self, prompt: PromptRef | None, *, barge_in: bool = True) -> None:
+        """Speak a prompt of the author, by name or in place. Raises ExpressionError."""
+        if prompt is not None:
+            self.speech.append(prompts.speak(self.flow, prompt, self.environment(), barge_in=barge_in))
+
+    def say_all(self, these: Iterable[PromptRef]) -> None:
+        for prompt in these:
+            self.say(prompt)
+
+    def tell(self, key: str, /, **values: object) -> None:
+        """Speak one of the built-in sentences."""
+        self.speech.append(Say(words.sentence(key, self.session.lang, **values), self.session.lang))
+
+    def label(self, text: Mapping[str, Any]) -> str:
+        return prompts.plain(text, self.environment())
+
+    def leave(self, step: Step, exit_name: str) -> Move:
+        """Out of `step` by one of its exits, or by what it falls back on."""
+        target = fallback(self.flow, step, exit_name)
+        if target is not None:
+            return Go(target)
+        self.tell("apology")
+        return End("no_exit")
+
+    def take_speech(self) -> tuple[Speech, ...]:
+        """The speech so far, for an instruction; nothing is said twice."""
+        said, self.speech = tuple(self.speech), []
+        return said
+
+    def gather(
+        self,
+        digits: int,
+        *,
+        timeout_ms: int | None = None,
+        inter_digit_ms: int | None = None,
+        finish: str = "",
+        barge_in: bool | None = None,
+        sensitive: bool = False,
+    ) -> Wait:
+        """Speak what has been said so far and wait for keys, with the flow's defaults."""
+        defaults = self.flow.defaults
+        return Wait(
+            Gather(
+                self.take_speech(),
+                digits,
+                timeout_ms or defaults.timeout,
+                inter_digit_ms or defaults.inter_digit,
+                finish,
+                defaults.barge_in if barge_in is None else barge_in,
+                sensitive,
+            )
+        )
+
+
+def copy_session(session: Session) -> Session:
+    """A deep copy by way of JSON: what does not survive that, a session may not hold."""
+    return Session.from_json(session.to_json())

@@ -1,0 +1,243 @@
+"""The built-in sentences, in every language we speak.
+
+Law: each language has every sentence (a test holds it). `{name}` is filled in by `ivr.prompts`. A flow's own prompts always
+win where its fields allow one. A language that we do not have is spoken with the words of its nearest relative, else English.
+"""
+
+from __future__ import annotations
+
+SENTENCES: dict[str, dict[str, str]] = {
+    "pt-BR": {
+        "option": "Para {label}, digite {key}.",
+        "key *": "estrela",
+        "key #": "jogo da velha",
+        "silence": "Não recebemos a sua opção.",
+        "invalid": "Opção inválida.",
+        "invalid_digits": "Não reconhecemos esse número.",
+        "read_back": "Você digitou {digits}. Se estiver certo, digite 1. Para digitar de novo, digite 2.",
+        "apology": "Desculpe, tivemos um problema técnico.",
+        "one_moment": "Desculpe, tivemos um problema técnico. Por favor, aguarde um instante na linha.",
+        "to_a_person": "Vamos transferir você para um atendente.",
+        "goodbye": "Obrigado pela ligação. Até logo.",
+        "position": "Você é o número {position} da fila.",
+        "position_first": "Você é o próximo da fila.",
+        "wait": "A espera é de menos de {minutes}.",
+        "wait_longer": "Desculpe, a espera aumentou: agora é de menos de {minutes}.",
+        "hold": "Por favor, aguarde na linha.",
+        "offer": "Para receber uma ligação sem perder o seu lugar, digite {key}.",
+        "left_line": "Você saiu da fila.",
+        "place_found": "Você já tem um retorno marcado e é o número {position} da fila.",
+        "place_found_later": "Você já tem um retorno marcado para mais tarde.",
+        "place_choices": "Para aguardar agora na linha, no mesmo lugar, digite 1. Para manter o retorno, digite 2. "
+        "Para mudar o telefone, digite 3. Para cancelar o retorno, digite 4.",
+        "place_kept": "Certo. Vamos ligar para você quando chegar a sua vez.",
+        "place_cancelled": "O seu retorno foi cancelado.",
+        "place_gone": "Esse retorno já não está na fila.",
+        "number_changed": "Certo. Vamos ligar para {number} quando chegar a sua vez.",
+        "number_duplicate": "Esse telefone já tem um retorno marcado nesta fila.",
+        "confirm_number": "Vamos ligar para {number}. Se estiver certo, digite 1. Para outro telefone, digite 2.",
+        "ask_number": "Digite o telefone com o código de área e, no fim, jogo da velha.",
+        "bad_number": "Esse telefone não é válido.",
+        "blocked_number": "Não podemos ligar para esse telefone.",
+        "decline": "Para desistir do retorno, digite estrela.",
+        "when_soon": "Para receber a ligação assim que possível, digite 1.",
+        "when_slot": "Para {day}, às {time}, digite {key}.",
+        "booked": "O seu lugar está guardado: você é o número {position} da fila. "
+        "Pode desligar; vamos ligar quando chegar a sua vez.",
+        "booked_wait": "O seu lugar está guardado. Vamos ligar em menos de {minutes}. Pode desligar.",
+        "booked_later": "Certo. Vamos ligar {day}, a partir das {time}. Pode desligar.",
+        "leave_message": "A sua mensagem foi gravada.",
+        "ask_comment": "Se quiser, deixe um comentário após o sinal.",
+        "connecting": "Só um instante, vamos conectar você.",
+        "other_gone": "A outra pessoa já desligou.",
+        "today": "hoje",
+        "tomorrow": "amanhã",
+    },
+    "en": {
+        "option": "For {label}, press {key}.",
+        "key *": "star",
+        "key #": "pound",
+        "silence": "We did not get your choice.",
+        "invalid": "That is not one of the choices.",
+        "invalid_digits": "We did not recognise that number.",
+        "read_back": "You entered {digits}. If that is right, press 1. To enter it again, press 2.",
+        "apology": "Sorry, we have a technical problem.",
+        "one_moment": "Sorry, we have a technical problem. Please stay on the line for a moment.",
+        "to_a_person": "We will put you through to an agent.",
+        "goodbye": "Thank you for calling. Goodbye.",
+        "position": "You are number {position} in line.",
+        "position_first": "You are next in line.",
+        "wait": "The wait is less than {minutes}.",
+        "wait_longer": "Sorry, the wait has grown: it is now less than {minutes}.",
+        "hold": "Please stay on the line.",
+        "offer": "To be called back without losing your place, press {key}.",
+        "left_line": "You have left the line.",
+        "place_found": "You already have a callback with us, and you are number {position} in line.",
+        "place_found_later": "You already have a callback with us for later.",
+        "place_choices": "To wait on the line now, in the same place, press 1. To keep the callback, press 2. "
+        "To change the number, press 3. To cancel the callback, press 4.",
+        "place_kept": "Fine. We will call you when it is your turn.",
+        "place_cancelled": "Your callback is cancelled.",
+        "place_gone": "That callback is no longer in line.",
+        "number_changed": "Fine. We will call {number} when it is your turn.",
+        "number_duplicate": "That number already has a callback in this line.",
+        "confirm_number": "We will call {number}. If that is right, press 1. For another number, press 2.",
+        "ask_number": "Enter the number with its area code, then press pound.",
+        "bad_number": "That number is not valid.",
+        "blocked_number": "We cannot call that number.",
+        "decline": "If you do not want to be called back, press star.",
+        "when_soon": "To be called as soon as possible, press 1.",
+        "when_slot": "For {day} at {time}, press {key}.",
+        "booked": "Your place is kept: you are number {position} in line. "
+        "You can hang up; we will call when it is your turn.",
+        "booked_wait": "Your place is kept. We will call you in less than {minutes}. You can hang up.",
+        "booked_later": "Fine. We will call you {day}, from {time}. You can hang up.",
+        "leave_message": "Your message is recorded.",
+        "ask_comment": "If you like, leave a comment after the tone.",
+        "connecting": "One moment, we are connecting you.",
+        "other_gone": "The other person has hung up.",
+        "today": "today",
+        "tomorrow": "tomorrow",
+    },
+    "es": {
+        "option": "Para {label}, marque {key}.",
+        "key *": "asterisco",
+        "key #": "numeral",
+        "silence": "No recibimos su opción.",
+        "invalid": "Esa opción no es válida.",
+        "invalid_digits": "No reconocimos ese número.",
+        "read_back": "Usted marcó {digits}. Si es correcto, marque 1. Para marcarlo de nuevo, marque 2.",
+        "apology": "Disculpe, tenemos un problema técnico.",
+        "one_moment": "Disculpe, tenemos un problema técnico. Por favor, permanezca un momento en la línea.",
+        "to_a_person": "Le pasaremos con un agente.",
+        "goodbye": "Gracias por llamar. Hasta luego.",
+        "position": "Usted es el número {position} en la fila.",
+        "position_first": "Usted es el siguiente en la fila.",
+        "wait": "La espera es de menos de {minutes}.",
+        "wait_longer": "Disculpe, la espera ha aumentado: ahora es de menos de {minutes}.",
+        "hold": "Por favor, permanezca en la línea.",
+        "offer": "Para recibir una llamada sin perder su lugar, marque {key}.",
+        "left_line": "Usted salió de la fila.",
+        "place_found": "Usted ya tiene una llamada pendiente y es el número {position} en la fila.",
+        "place_found_later": "Usted ya tiene una llamada pendiente para más tarde.",
+        "place_choices": "Para esperar ahora en la línea, en el mismo lugar, marque 1. Para mantener la llamada, marque 2. "
+        "Para cambiar el teléfono, marque 3. Para cancelar la llamada, marque 4.",
+        "place_kept": "De acuerdo. Le llamaremos cuando llegue su turno.",
+        "place_cancelled": "Su llamada pendiente fue cancelada.",
+        "place_gone": "Esa llamada ya no está en la fila.",
+        "number_changed": "De acuerdo. Llamaremos al {number} cuando llegue su turno.",
+        "number_duplicate": "Ese teléfono ya tiene una llamada pendiente en esta fila.",
+        "confirm_number": "Llamaremos al {number}. Si es correcto, marque 1. Para otro teléfono, marque 2.",
+        "ask_number": "Marque el teléfono con el código de área y, al final, numeral.",
+        "bad_number": "Ese teléfono no es válido.",
+        "blocked_number": "No podemos llamar a ese teléfono.",
+        "decline": "Si no desea que le llamemos, marque asterisco.",
+        "when_soon": "Para recibir la llamada lo antes posible, marque 1.",
+        "when_slot": "Para {day} a las {time}, marque {key}.",
+        "booked": "Su lugar está guardado: usted es el número {position} en la fila. "
+        "Puede colgar; le llamaremos cuando llegue su turno.",
+        "booked_wait": "Su lugar está guardado. Le llamaremos en menos de {minutes}. Puede colgar.",
+        "booked_later": "De acuerdo. Le llamaremos {day}, a partir de las {time}. Puede colgar.",
+        "leave_message": "Su mensaje fue grabado.",
+        "ask_comment": "Si lo desea, deje un comentario después de la señal.",
+        "connecting": "Un momento, le estamos comunicando.",
+        "other_gone": "La otra persona ya colgó.",
+        "today": "hoy",
+        "tomorrow": "mañana",
+    },
+}
+
+_UNITS = {
+    "pt": "zero um dois três quatro cinco seis sete oito nove dez onze doze treze catorze quinze dezesseis dezessete "
+    "dezoito dezenove",
+    "en": "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen",
+    "es": "cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis "
+    "diecisiete dieciocho diecinueve veinte veintiuno veintidós veintitrés veinticuatro veinticinco veintiséis "
+    "veintisiete veintiocho veintinueve",
+}
+_TENS = {
+    "pt": "vinte trinta quarenta cinquenta sessenta setenta oitenta noventa",
+    "en": "twenty thirty forty fifty sixty seventy eighty ninety",
+    "es": "veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa",
+}
+_JOIN = {"pt": " e ", "en": "-", "es": " y "}
+_TIME = {  # one minute, minutes, one hour, hours, and a half
+    "pt": ("um minuto", "{n} minutos", "uma hora", "{n} horas", " e meia"),
+    "en": ("one minute", "{n} minutes", "one hour", "{n} hours", " and a half"),
+    "es": ("un minuto", "{n} minutos", "una hora", "{n} horas", " y media"),
+}
+_FEMININE = {"pt": {"um": "uma", "dois": "duas"}, "es": {"uno": "una"}, "en": {}}
+MONEY = {  # currency -> language -> (unit, units, cent, cents)
+    "BRL": {
+        "pt": ("real", "reais", "centavo", "centavos"),
+        "en": ("real", "reais", "centavo", "centavos"),
+        "es": ("real", "reales", "centavo", "centavos"),
+    },
+    "USD": {
+        "pt": ("dólar", "dólares", "centavo", "centavos"),
+        "en": ("dollar", "dollars", "cent", "cents"),
+        "es": ("dólar", "dólares", "centavo", "centavos"),
+    },
+    "EUR": {
+        "pt": ("euro", "euros", "centavo", "centavos"),
+        "en": ("euro", "euros", "cent", "cents"),
+        "es": ("euro", "euros", "céntimo", "céntimos"),
+    },
+}
+
+
+def spoken(lang: str) -> str:
+    """The language of `SENTENCES` nearest to `lang`: itself, one with the same first part, else English."""
+    if lang in SENTENCES:
+        return lang
+    return next((have for have in SENTENCES if have.split("-")[0] == lang.split("-")[0]), "en")
+
+
+def sentence(key: str, lang: str, /, **values: object) -> str:
+    """The built-in sentence `key` in `lang`, filled in. Raises KeyError for one that does not exist."""
+    return SENTENCES[spoken(lang)][key].format(**values)
+
+
+def number_words(n: int, lang: str) -> str:
+    """0 to 99 in words; larger numbers as figures, which every voice reads rightly."""
+    base = spoken(lang).split("-")[0]
+    units, tens = _UNITS[base].split(), _TENS[base].split()
+    if not 0 <= n <= 99:
+        return str(n)
+    if n < len(units):
+        return units[n]
+    ten, one = divmod(n, 10)
+    return tens[ten - 2] + (_JOIN[base] + units[one] if one else "")
+
+
+def minutes_words(seconds: float, lang: str) -> str:
+    """A length of time as a person says it, in whole minutes rounded up: "cinco minutos", "an hour and a half"."""
+    base = spoken(lang).split("-")[0]
+    minute, minutes, hour, hours, half = _TIME[base]
+    total = max(1, -int(-seconds // 60))
+    whole, rest = divmod(total, 60)
+    if whole == 0:
+        return minute if rest == 1 else minutes.format(n=number_words(rest, lang))
+    count = number_words(whole, lang)
+    said = hour if whole == 1 else hours.format(n=_FEMININE[base].get(count, count))
+    if rest == 30:
+        return said + half
+    if rest == 0:
+        return said
+    both = " and " if base == "en" else _JOIN[base]
+    return said + both + (minute if rest == 1 else minutes.format(n=number_words(rest, lang)))
+
+
+def money_words(amount: float, currency: str, lang: str) -> str:
+    """An amount as it is said: "12 reais e 50 centavos"."""
+    base = spoken(lang).split("-")[0]
+    unit, units, cent, cents = MONEY[currency][base]
+    whole, rest = divmod(round(abs(amount) * 100), 100)
+    parts = []
+    if whole or not rest:
+        parts.append(f"{whole} {unit if whole == 1 else units}")
+    if rest:
+        parts.append(f"{rest} {cent if rest == 1 else cents}")
+    minus = {"pt": "menos ", "en": "minus ", "es": "menos "}[base] if amount < 0 else ""
+    return minus + {"pt": " e ", "en": " and ", "es": " con "}[base].join(parts)
