@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import redis
 
+from callback.keys import Keys
 from callback.model import Queue
 from callback.wait_model import Estimate, Kind, Wait
 
@@ -87,7 +88,7 @@ class Estimator:
         )
 
     def _model(self, queue: Queue) -> str:
-        return f"{{{self.tenant}}}:estimate:{queue.name}"
+        return Keys(self.tenant).of("estimate", queue.name)
 
     def _said(self, entry: str) -> str:
-        return f"{{{self.tenant}}}:said:{entry}"
+        return Keys(self.tenant).of("said", entry)
