@@ -1,0 +1,42 @@
+# make setup   .venv with everything in it (done by the others too)
+# make run     the demo: a living call centre on http://127.0.0.1:8000/
+# make test    everything, on a real Redis and in a real browser
+# make check   the quick part: style, types, unit tests
+# make bench   every benchmark
+# make clean   remove what was built; data in var/ stays
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Two processes, a test file stays in one: what a file starts (Redis, a browser, the whole installation) it starts once.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
+.PHONY: setup run test check bench clean packages
+
+setup:
+	@VENV=$(VENV) .ci/setup
+
+# The tests that need what is missing say so and are skipped.
+packages:
+	@.ci/packages || true
+
+run: setup
+	@$(BIN)/retorno demo
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(PYTEST) -m "not slow" tests/unit
+
+test: setup packages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(PYTEST)
+
+bench: setup
+	@for one in benchmarks/[!_]*.py; do echo "== $$one"; $(BIN)/python $$one || exit 1; done
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
