@@ -43,8 +43,8 @@ _UNWRITTEN: dict[str, dict[str, tuple[str, ...]]] = {
         "no_agents": ("timeout", _ON_FAIL),
         "closed": ("timeout", _ON_FAIL),
     },
-    "callback": {name: (_ON_FAIL,) for name in ("declined", "invalid", "duplicate", "full", "blocked")},
-    "transfer": {name: (_ON_FAIL,) for name in ("busy", "no_answer", "failed")},
+    "callback": dict.fromkeys(("declined", "invalid", "duplicate", "full", "blocked"), (_ON_FAIL,)),
+    "transfer": dict.fromkeys(("busy", "no_answer", "failed"), (_ON_FAIL,)),
     "voicemail": {"empty": ("next",), "failed": (_ON_FAIL, "next")},
     "join": {"gone": ("next",)},
 }
