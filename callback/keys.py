@@ -34,15 +34,6 @@ NAMES: Final[dict[str, str]] = {
     "crew": "crew:",  # SET of a queue: its agents that are signed in
     "staffed": "staffed:",  # SET of a queue: its agents that are signed in and not paused
     "everyone": "everyone",  # SET of all agent ids
-    # the wait estimate (estimate.py)
-    "estimate": "estimate:",  # HASH of a queue: what was learnt
-    "said": "said:",  # STRING of an entry: what was expected for it when it joined
-    # the timekeeper and the board
-    "lock": "lock",  # STRING: the timekeeper that acts
-    "tick": "tick",  # STRING: when the last whole tick was done
-    "folded": "folded",  # STRING: the last event that is in the totals
-    "day": "day:",  # STRING of a business day and queue: its totals as JSON
-    "bars": "bars:",  # HASH of five minutes: the figures of the short history
     # what is folded from the events, by callback.board
     "folded": "folded",  # STRING: id of the last event folded
     "day": "day:",  # STRING of yyyy-mm-dd:queue: the day's totals as JSON

@@ -63,6 +63,7 @@ class NewEntry:
     max_attempts: int = 0
     retry_ms: int = 0
     waits: tuple[int | None, int | None, int | None] = (None, None, None)
+    refuse: str = ""  # why nobody new may join now; whoever stands here already is not refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """A queue seen from one place in it. `able`: agents signed in, paused ones too, that have the skills asked for."""
+    """A queue seen from one place in it. `able`: agents signed in, paused ones too, that have the skills
+    asked for. `ready`: idle ones, counted no further than `ahead` + 1."""
 
     ahead: int
     ahead_live: int
@@ -89,6 +91,7 @@ class Ahead:
     live: int
     staffed: int
     able: int
+    ready: int
 
     @property
     def position(self) -> int:
@@ -100,6 +103,9 @@ class Pair:
     attempt: str
     leg: Leg
     entry: str
+    queue: str
+    waited_ms: int
+    due_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +175,7 @@ class Store:
     # entries
 
     def join(self, new: NewEntry, now_ms: int) -> tuple[str, str]:
-        """(`joined` | `again` | `duplicate` | `full` | `over`, the entry meant)."""
+        """(`joined` | `again` | `duplicate` | `full` | `over` | what `refuse` says, the entry meant)."""
         waits = ["" if wait is None else wait for wait in new.waits]
         code, *entry = self._run(
             "join",
@@ -177,7 +183,7 @@ class Store:
             now_ms,
             *(new.id, new.queue, new.mode, new.call, new.number, self.who(new.number), new.lang),
             *("+".join(sorted(set(new.skills))), new.band, new.credit_ms, new.limit, new.heard_by_ms, new.due_ms),
-            *(new.promised_ms, new.expires_ms, new.order, new.max_attempts, new.retry_ms, *waits),
+            *(new.promised_ms, new.expires_ms, new.order, new.max_attempts, new.retry_ms, *waits, new.refuse),
         )
         return code, entry[0] if entry else ""
 
@@ -234,7 +240,9 @@ class Store:
     def match(self, attempt: str, most: int, queues: Mapping[str, Queue], now_ms: int) -> list[Pair]:
         """At most `most` pairs; the n-th attempt is called `<attempt>_<n>`."""
         found = self._run("match", self.keys.of("agents", AgentState.READY), now_ms, attempt, most, queues=queues)
-        return [Pair(found[i], Leg(found[i + 1]), found[i + 2]) for i in range(0, len(found), 3)]
+        return [
+            Pair(name, Leg(leg), entry, queue, int(waited), int(due)) for name, leg, entry, queue, waited, due in found
+        ]
 
     def begin(
         self, attempt: str, leg: str, queues: Mapping[str, Queue], now_ms: int
@@ -369,6 +377,15 @@ class Store:
         """The queue from the place of `entry`; None when it does not wait."""
         found = self._run("ahead", self.keys.of("lanes", entry.queue), now_ms, entry.queue, 0, 0, "", entry.id)
         return Ahead(*map(int, found)) if found else None
+
+    def queue_counts(self, queue: str) -> tuple[int, int, int]:
+        """(waiting, live among them, agents staffed)."""
+        with self.redis.pipeline(transaction=True) as pipe:
+            pipe.zcard(self.keys.of("callers", queue))
+            pipe.zcard(self.keys.of("callbacks", queue))
+            pipe.scard(self.keys.of("staffed", queue))
+            live, callbacks, staffed = pipe.execute()
+        return live + callbacks, live, staffed
 
     def callback_of(self, queue: str, number: str) -> str:
         """The open callback of `number` in `queue`, or empty."""

@@ -1,7 +1,7 @@
 -- ahead: a queue as a newcomer with this band and credit, or as an entry that waits, would find it. Reads only.
 -- KEYS[1] the lanes of the queue. ARGV queue, band, credit_ms, skills (a+b), entry (empty: a newcomer)
--- Returns {ahead, live ahead, waiting, live waiting, staffed, agents signed in that have the skills},
--- or nil when the entry does not wait in this queue
+-- Returns {ahead, live ahead, waiting, live waiting, staffed, agents signed in that have the skills,
+-- ready agents (counted no further than one more than there are ahead)}, or nil when the entry does not wait in this queue
 
 local queue, band, credit, skills, entry = unpack(ARG)
 local score, member = nil, '~'  -- a newcomer stands after everybody who has his score
@@ -25,5 +25,10 @@ else
 end
 local live = redis.call('ZCARD', key('callers', queue))
 local all, all_live = ahead(queue, score, member)
+local ready = 0
+for _, id in ipairs(redis.call('ZRANGE', key('agents', 'ready'), 0, -1)) do
+  if ready > all then break end
+  ready = ready + redis.call('SISMEMBER', key('staffed', queue), id)
+end
 return {all, all_live, live + redis.call('ZCARD', key('callbacks', queue)), live,
-  redis.call('SCARD', key('staffed', queue)), able}
+  redis.call('SCARD', key('staffed', queue)), able, ready}

@@ -1,11 +1,11 @@
 -- join: a new entry takes its place in line, live or as a callback; one due later is scheduled instead.
 -- KEYS[1] the entry. Idempotent by call: a call that still stands in this queue gets its entry again.
 -- ARGV id, queue, mode, call, number, who, lang, skills (a+b), band, credit_ms, limit (waiting live, or open callbacks),
---      heard_by, due_ms, promised_ms, expires_ms, order, max_attempts, retry_ms, p50_s, p80_s, p90_s
--- Returns {joined|again, entry} | {duplicate, entry that holds this number} | {full} | {over: the call has ended}
+--      heard_by, due_ms, promised_ms, expires_ms, order, max_attempts, retry_ms, p50_s, p80_s, p90_s, refuse
+-- Returns {joined|again, entry} | {duplicate, entry that holds this number} | {full} | {refuse, if not empty} | {over: the call has ended}
 
 local id, queue, mode, call, number, who, lang, skills, band, credit, limit = unpack(ARG, 1, 11)
-local heard, due, promised, expires, order, max_attempts, retry, p50, p80, p90 = unpack(ARG, 12, 21)
+local heard, due, promised, expires, order, max_attempts, retry, p50, p80, p90, refuse = unpack(ARG, 12, 22)
 
 if call ~= '' then
   local known = redis.call('GET', key('call', call))
@@ -13,6 +13,7 @@ if call ~= '' then
   local e = known and load('entry', known)
   if e and e.queue == queue and next(MOVES.entry[e.state]) ~= nil and e.mode == mode then return {'again', e.id} end
 end
+if refuse ~= '' then return {refuse} end
 if mode == 'live' then
   local waiting = redis.call('ZCARD', key('callers', queue)) + redis.call('ZCARD', key('callbacks', queue))
   if waiting >= tonumber(limit) then return {'full'} end

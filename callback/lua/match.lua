@@ -1,7 +1,7 @@
 -- match: the longest idle agents, one after the other, each take the oldest entry they can serve: all or nothing per pair.
 -- An agent can serve a lane when its queue and all its skills are his, so only the heads of lanes are compared.
 -- KEYS[1] the ready agents. ARGV attempt id (the n-th pair gets `<id>_<n>`), most pairs
--- Returns {attempt, leg, entry, attempt, leg, entry ...}
+-- Returns per pair {attempt, leg, entry, queue, waited ms, due_ms (0: never scheduled)}
 
 local stem, most = ARG[1], tonumber(ARG[2])
 if redis.call('EXISTS', key('queues')) == 0 then return {} end
@@ -75,7 +75,7 @@ local function pair(n, agent_id, best, lane, servable)
   move_entry(e, 'reserved', deadline, {attempt = t.id, agent = a.id})
   move_agent(a, 'reserved', deadline, '', {attempt = t.id, entry = e.id})
   heads[lane] = nil
-  return t.id, leg, e.id
+  return {t.id, leg, e.id, e.queue, int(waited(e)), e.due_ms}
 end
 
 local made = {}
@@ -84,8 +84,8 @@ for _, agent_id in ipairs(redis.call('ZRANGE', key('agents', 'ready'), 0, -1)) d
   if tonumber(about[3]) <= NOW then
     local best, lane, servable = choose(about[1], about[2])
     if best then
-      for _, value in ipairs({pair(#made / 3 + 1, agent_id, best, lane, servable)}) do made[#made + 1] = value end
-      if #made / 3 >= most or redis.call('EXISTS', key('queues')) == 0 then break end
+      made[#made + 1] = pair(#made + 1, agent_id, best, lane, servable)
+      if #made >= most or redis.call('EXISTS', key('queues')) == 0 then break end
     end
   end
 end
