@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -167,7 +168,7 @@ def parse(text: str) -> Expression:
     try:
         body = ast.parse(line.strip(), mode="eval").body
     except SyntaxError as error:
-        raise ExpressionError(_syntax(line, error), indent + (error.offset or 1)) from None
+        raise ExpressionError(_syntax(line), indent + (error.offset or 1)) from None
     except (ValueError, RecursionError, MemoryError):
         raise ExpressionError("cannot be read: a strange character, or nested too deep") from None
     checking = _Checking(line, indent)
@@ -217,11 +218,11 @@ def _slot_end(text: str, start: int) -> tuple[int, int]:
     raise ExpressionError("{{ is opened and not closed with }}", start - 1)
 
 
-def _syntax(line: str, error: SyntaxError) -> str:
-    if "=" in line and "Maybe you meant '=='" in str(error.msg):
-        return "one = sets, two compare: write =="
+def _syntax(line: str) -> str:
     if not line.strip():
         return "empty; expected an expression"
+    if re.search(r"(?<![=!<>:])=(?!=)", line):
+        return "one = sets, two compare: write =="
     for wrong, right in (("&&", "and"), ("||", "or"), ("!", "not")):
         if wrong in line.replace("!=", ""):
             return f"write {right} instead of {wrong}"
@@ -313,8 +314,10 @@ class _Checking:
         path = _dotted(node)
         if path is None:
             raise self.refuse(node, "parts can be taken of names only: customer.name")
-        if any(part.startswith("_") for part in path):
-            raise self.refuse(node, "a name cannot begin with _")
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}|None|True|False", path[0]) or any(
+            not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_]{0,79}", part) for part in path[1:]
+        ):
+            raise self.refuse(node, f'"{".".join(path)}" is not a name; text is put in quotes')
         if len(path) + depth > MAX_DEPTH:
             raise self.refuse(node, "nested too deep")
         first, rest = path[0], path[1:]

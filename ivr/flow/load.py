@@ -112,7 +112,10 @@ def _told(model: type[BaseModel], found: Any, loaded: Loaded) -> Problem:
             return loaded.problem(spot.path, told, "missing-field", hint=expected(types), key=True)
         case _:
             message, rule, hint = _bad_value(kind, found, spot)
-            return loaded.problem(spot.path, message, rule, hint=hint, key=spot.is_key)
+            of_open_mapping = (
+                spot.kind is None and found["input"] == last
+            )  # pydantic does not say `[key]` of extra keys
+            return loaded.problem(spot.path, message, rule, hint=hint, key=spot.is_key or of_open_mapping)
 
 
 def _bad_value(kind: str, found: Any, spot: _Spot) -> tuple[str, str, str]:
@@ -124,7 +127,7 @@ def _bad_value(kind: str, found: Any, spot: _Spot) -> tuple[str, str, str]:
         return str(found["msg"]), own, ""
     if given == "" and not spot.is_key:
         rule = "missing-exit" if spot.is_a("target") else "bad-value"
-        return f'"{spot.path[-1] if spot.path else ""}" has no value', rule, _wanted(kind, spot, limits)
+        return f'"{spot.path[-1] if spot.path else ""}" has no value', rule, _wanted(kind, spot, found)
     if kind == "value_error":
         message, _, hint = str(found["msg"]).removeprefix("Value error, ").partition("; ")
         return message, "bad-value", hint
@@ -132,11 +135,12 @@ def _bad_value(kind: str, found: Any, spot: _Spot) -> tuple[str, str, str]:
         return f"{shown} is not the name of a prompt", "bad-name", 'expected a name, or words by language: {en: "..."}'
     if kind == "string_pattern_mismatch" and limits.get("pattern") == f"^{NAME}$":
         return f"{shown} is not a name", "bad-name", f"expected {spot.form().removeprefix('a name: ')}"
-    return f"{shown} cannot stand here", "bad-value", _wanted(kind, spot, limits)
+    return f"{shown} cannot stand here", "bad-value", _wanted(kind, spot, found)
 
 
-def _wanted(kind: str, spot: _Spot, limits: dict[str, Any]) -> str:
+def _wanted(kind: str, spot: _Spot, found: Any) -> str:
     """What was expected, in the author's words."""
+    limits = found.get("ctx", {})
     bounds = {"greater_than_equal": ("at least", "ge"), "less_than_equal": ("at most", "le")}
     if kind in _MAPPINGS:
         return "expected a mapping (lines `key: value`, or {key: value})"
@@ -150,7 +154,7 @@ def _wanted(kind: str, spot: _Spot, limits: dict[str, Any]) -> str:
         word, limit = bounds[kind]
         return f"expected {word} {_amount(limits[limit], spot)}"
     if kind == "literal_error":
-        return expected(_literals(spot.kind)) if _literals(spot.kind) else f"expected {limits.get('expected')}"
+        return expected(_literals(spot.kind), str(found["input"]))
     simple = {"int_parsing": "a whole number", "int_type": "a whole number", "bool_parsing": "true or false"}
     pattern = f"text of the form {limits['pattern']}" if "pattern" in limits else "text"
     return f"expected {simple.get(kind) or spot.form() or pattern}"

@@ -98,8 +98,6 @@ def load_yaml(text: str | bytes, filename: str) -> Loaded:
         return _refused(filename, f"not UTF-8 text (byte {error.start + 1})", "save the file as UTF-8")  # type: ignore[attr-defined]
     if size > MAX_BYTES:
         return _refused(filename, f"{size // 1024} KB is too large", "at most 256 KB; split it into subflows")
-    if not decoded.strip():
-        return _refused(filename, "the file is empty", "start from `retorno flow new`")
     return _Reading(filename, decoded).whole()
 
 
@@ -155,6 +153,8 @@ class _Reading:
                     break
             elif isinstance(event, (ScalarEvent, SequenceStartEvent, MappingStartEvent, AliasEvent)):
                 data = self._value(event, events, (), None)
+        if documents == 0:
+            self._add(1, 1, "the file is empty", "syntax", "start from `retorno flow new`")
         return data if documents == 1 else None
 
     def _feature(self, event: Any, what: str, hint: str) -> None:
