@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import click
 from flask import Flask
@@ -85,7 +86,7 @@ def timekeeper() -> None:
     acts: dict[str, Callable[[], object]] = {
         "sweep": lambda: dispatch.reconcile(parts.line, parts.provider, dispatch.sweep(parts.line)),
         "match": parts.line.match,
-        "project": functools.partial(board.project, parts.redis, settings.tenant, parts.clock),
+        "project": functools.partial(board.project, parts.redis, settings.tenant, ZoneInfo(settings.timezone)),
     }
     timekeeping.run(parts.redis, settings.tenant, parts.clock, acts, stop.asked)
     redis_server.release(settings)

@@ -1,0 +1,112 @@
+"""What a worker does with an errand: dial, connect, hang up, tell.
+
+Law: nobody dials who has not won `begin`, and nobody dials late. A call that the provider may or may not have placed is never
+placed again from here: the sweep asks the provider what became of it. Every verb may be done twice, or by two workers at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+import structlog
+
+from callback.attempts import Begun
+from callback.model import Leg, Mode
+from callback.service import Line
+from ivr.calls import Calls, Gone, Outgoing, Provider, Refused, Unsure
+from ivr.clock import Clock
+
+log = structlog.get_logger()
+
+FLOWS: Final = {Leg.AGENT: "callback_agent", Leg.CUSTOMER: "callback_customer"}
+CONNECT_TRIES = 3  # moving a held call twice is harmless, leaving it on hold with an agent in the room is not
+
+
+class Hands(Protocol):
+    """What a worker works with; `ivr.app.Parts`."""
+
+    @property
+    def line(self) -> Line: ...
+    @property
+    def calls(self) -> Calls: ...
+    @property
+    def provider(self) -> Provider: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
+def dial(hands: Hands, attempt: str, leg: str) -> None:
+    """Place the call of this leg, if nobody else does. reserved (or the other leg accepted) -> dialing."""
+    begun = hands.line.begin(attempt, leg)
+    if begun is None:
+        return
+    if hands.clock.now_ms() > begun.send_by_ms:
+        # This process was frozen after it had won: whoever swept may be dialling by now.
+        log.warning("dial_dropped_late", attempt=attempt, leg=leg)
+        return
+    outgoing = Outgoing(begun.call, begun.to, begun.caller_id, begun.ring_ms, detect_machine=begun.leg is Leg.CUSTOMER)
+    try:
+        hands.calls.place(
+            outgoing, FLOWS[begun.leg], attempt=attempt, leg=leg, lang=begun.lang, values=_values(begun, hands.clock)
+        )
+    except Refused as err:
+        log.warning("dial_refused", attempt=attempt, leg=leg, outcome=err.outcome, why=str(err))
+        hands.line.leg_ended(attempt, leg, err.outcome, "refused by the provider")
+    except Unsure as err:
+        log.warning("dial_unsure", attempt=attempt, leg=leg, why=str(err))
+    else:
+        log.info("dialled", attempt=attempt, leg=leg, call=begun.call)
+
+
+def connect(hands: Hands, attempt: str) -> None:
+    """Bring the customer who holds into the room of the attempt, where the agent is."""
+    tried = hands.line.attempt(attempt)
+    entry = hands.line.entry(tried.entry) if tried else None
+    if tried is None or entry is None or entry.attempt != attempt:
+        log.info("connect_late", attempt=attempt)
+        return
+    for turn in range(1, CONNECT_TRIES + 1):
+        try:
+            hands.provider.redirect(entry.call or tried.customer_call, attempt)
+        except Gone:
+            log.info("connect_gone", attempt=attempt)
+            hands.line.gone(attempt)
+            return
+        except Unsure as err:
+            log.warning("connect_unsure", attempt=attempt, turn=turn, why=str(err))
+        else:
+            log.info("connected", attempt=attempt)
+            return
+
+
+def hang_up(hands: Hands, call: str) -> None:
+    """End a call that nobody needs any more. Without an answer it ends by its own flow: it is alone."""
+    try:
+        hands.provider.hangup(call)
+    except Unsure as err:
+        log.warning("hang_up_unsure", call=call, why=str(err))
+
+
+def tell(hands: Hands, entry: str) -> None:
+    """Ring a customer whose callback will not be served, to tell him so."""
+    found = hands.line.entry(entry)
+    if found is None or not found.attempt:
+        log.info("tell_late", entry=entry)
+        return
+    dial(hands, found.attempt, Leg.CUSTOMER)
+
+
+VERBS: Final[Mapping[str, Callable[..., None]]] = {"dial": dial, "connect": connect, "hang_up": hang_up, "tell": tell}
+
+
+def _values(begun: Begun, clock: Clock) -> dict[str, str | int]:
+    """What the flow of the placed call may speak of. `purpose`: connect, or tell (that he will not be served)."""
+    titles = begun.queue.title
+    waited_ms = max(0, clock.now_ms() - begun.entry.entered_ms)
+    return {
+        "purpose": "tell" if begun.tell else "connect",
+        "queue_title": titles.get(begun.lang) or next(iter(titles.values()), begun.queue.name),
+        "waited_min": waited_ms // 60_000,
+        "on_line": int(begun.entry.mode is Mode.LIVE),
+    }
