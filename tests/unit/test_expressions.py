@@ -319,7 +319,7 @@ def test_a_bad_template_is_refused_at_its_column(text: str, message: str, column
 WORDS = st.sampled_from(
     """customer customer.tier cpf age items huge nan nobody now now.time queue.wait queue.x.agents hours.office lang null
     true 1 2.5 'a' '' [] [1,'x'] ( ) , . + - * / // % ** < <= == != >= in not and or if else is len( int( round( digits(
-    starts( between( open( lower( [ ] { } lambda : := f'' __class__ @ ~ & | \\""".split()
+    starts( between( open( lower( [ ] { } lambda : := f'' __class__ @ ~ & | \\""".split()  # noqa: SIM905
 )
 
 
