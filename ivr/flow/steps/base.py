@@ -43,9 +43,8 @@ class Step(Model):
             value = getattr(self, name)
             if value is None:
                 continue
-            if is_target(field.metadata) or any(
-                is_target(getattr(a, "__metadata__", ())) for a in get_args(field.annotation)
-            ):
+            optional = (is_target(getattr(member, "__metadata__", ())) for member in get_args(field.annotation))
+            if isinstance(value, str) and (is_target(field.metadata) or any(optional)):
                 found.append(Exit(name, value, (name,)))
             elif isinstance(value, On):
                 found += [Exit(key, to, (name, key)) for key, to in value if to is not None]
