@@ -54,6 +54,7 @@ class Settings:
     regions: frozenset[str] = frozenset({"BR"})
     deny_prefixes: tuple[str, ...] = ()
     flows_dir: Path = Path("flows")
+    default_flow: str = "telecom"
     log_level: str = "info"
     log_format: Literal["text", "json"] = "text"
     clock: str = ""
@@ -214,6 +215,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("RETORNO_REGIONS", "regions", _countries, "Countries we may ring: the wall against toll fraud."),
     Variable("RETORNO_DENY_PREFIXES", "deny_prefixes", _prefixes, "International prefixes never to ring."),
     Variable("RETORNO_FLOWS_DIR", "flows_dir", Path, "Folder of the flows and of queues.yaml."),
+    Variable("RETORNO_DEFAULT_FLOW", "default_flow", _text, "Flow that answers a number which no flow names."),
     Variable("RETORNO_LOG_LEVEL", "log_level", _choice("debug", "info", "warning", "error"), "How much is logged."),
     Variable("RETORNO_LOG_FORMAT", "log_format", _choice("text", "json"), "How a log line looks."),
     Variable("RETORNO_CLOCK", "clock", _clock, "Empty: the wall clock. scaled:<epoch ms>:<speed> is for the demo."),

@@ -1,0 +1,130 @@
+"""Everything put together. This file and the command line are the only ones that know every part.
+
+Law: wiring only. `build` makes the parts that every process has; `create_app` puts the web on top of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Flask
+from redis import Redis
+
+import dashboards
+from callback import jobs
+from callback.estimate import Estimator
+from callback.jobs import Task
+from callback.policy import NumberRules
+from callback.queues import QueuesFile
+from callback.rules import Rules
+from callback.service import Line
+from callback.store import Store
+from ivr import redis_server
+from ivr.calls import Calls, Provider
+from ivr.clock import Clock
+from ivr.config import Settings, clock_from
+from ivr.errors import ConfigError
+from ivr.fetch import Fetcher
+from ivr.flow.lint import Known, check_file
+from ivr.flow.model import Flow
+from ivr.flow.problems import Problem
+from ivr.ids import maker
+from ivr.providers.simulator import webhooks as simulator_webhooks
+from ivr.providers.simulator.client import SimulatorProvider
+from ivr.store import FlowShelf, Sessions
+
+QUEUES_FILE = "queues.yaml"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a process works with."""
+
+    settings: Settings
+    clock: Clock
+    redis: Redis
+    rules: Rules
+    line: Line
+    flows: FlowShelf
+    calls: Calls
+    provider: Provider
+
+
+def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    provider: Provider | None = None,
+    new_id: Callable[[], str] | None = None,
+    patience: redis_server.Patience = redis_server.WORK,
+) -> Parts:
+    """The parts for `settings`. Clock, provider and ids are replaced by a replay and by tests. Raises RetornoError."""
+    clock = clock or clock_from(settings)
+    url = redis_server.ensure(settings)
+    redis = redis_server.connect(url, patience)
+    rules = Rules(settings.flows_dir / QUEUES_FILE, clock)
+    queue = jobs.queue_for(
+        redis_server.connect(url, patience, decode_responses=False), settings.tenant, settings.key("jobs")
+    )
+
+    def enqueue(task: Task) -> None:
+        jobs.enqueue(queue, task)
+
+    line = Line(
+        store=Store(redis, settings.tenant, settings.key("numbers")),
+        queues=rules.queues,
+        clock=clock,
+        new_id=new_id or maker(clock),
+        enqueue=enqueue,
+        opening=rules.opening,
+        numbers=NumberRules(home=settings.home_country, regions=settings.regions, deny_prefixes=settings.deny_prefixes),
+        estimator=Estimator(redis, settings.tenant),
+    )
+    provider = provider or _provider(settings)
+    flows = FlowShelf(
+        redis, settings.tenant, settings.flows_dir, _checker(rules, settings), clock, settings.default_flow
+    )
+    fetch = Fetcher(settings.http_hosts, settings.secrets, _stand_ins(settings))
+    calls = Calls(Sessions(redis, settings.tenant), flows, line, clock, fetch, provider)
+    return Parts(settings, clock, redis, rules, line, flows, calls, provider)
+
+
+def create_app(settings: Settings, parts: Parts | None = None) -> Flask:
+    """The web application: webhooks, API, screens."""
+    parts = parts or build(settings, patience=redis_server.WEB)
+    app = Flask("retorno", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = 262_144
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
+    if settings.provider == "simulator":
+        app.register_blueprint(simulator_webhooks.blueprint(parts.calls, settings.key("webhooks")))
+    dashboards.register(app, parts)
+    return app
+
+
+def _provider(settings: Settings) -> Provider:
+    if settings.provider == "simulator":
+        return SimulatorProvider(settings.simulator_url, settings.key("webhooks"))
+    raise ConfigError([f"RETORNO_PROVIDER={settings.provider}: this version has the simulator only"])
+
+
+def _stand_ins(settings: Settings) -> dict[str, str]:
+    """In the demo the simulator answers for the company's own servers."""
+    return {"crm.aurora.example": f"{settings.simulator_url}/crm"} if settings.demo else {}
+
+
+def known(file: QueuesFile, settings: Settings) -> Known:
+    """What lint may hold a flow against: the queues, skills, hours and hosts of this installation."""
+    return Known(
+        queues={name: queue.skills for name, queue in file.queues.items()},
+        http_hosts=settings.http_hosts or None,
+        audio=settings.flows_dir / "prompts",
+    )
+
+
+def _checker(rules: Rules, settings: Settings) -> Callable[[str, str], tuple[Flow | None, list[Problem]]]:
+    def check(text: str, filename: str) -> tuple[Flow | None, list[Problem]]:
+        report = check_file(text, filename, known(rules.file(), settings))
+        return report.flow, report.problems
+
+    return check

@@ -1,0 +1,53 @@
+"""The Provider port over the simulated network's control API."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import requests
+
+from ivr.calls import CallState, Found, Gone, Outgoing, Refused, Unsure
+from ivr.inputs import Outcome
+from ivr.providers.simulator.wire import SIGNATURE, encode, sign
+
+TIMEOUT_S = (1.0, 5.0)
+
+
+class SimulatorProvider:
+    """Places and moves calls in the network at `url`. One per process: it keeps its connection open."""
+
+    name = "simulator"
+
+    def __init__(self, url: str, key: bytes) -> None:
+        self._url, self._key = url.rstrip("/"), key
+        self._http = requests.Session()
+
+    def originate(self, outgoing: Outgoing) -> None:
+        code, answer = self._send("POST", "/calls", asdict(outgoing))
+        if code >= 400:
+            raise Refused(str(answer.get("error")), permanent=code == 422)
+
+    def redirect(self, call: str, attempt: str) -> None:
+        code, answer = self._send("POST", f"/calls/{call}/redirect", {"attempt": attempt})
+        if code >= 400:
+            raise Gone(str(answer.get("error")))
+
+    def hangup(self, call: str) -> None:
+        self._send("DELETE", f"/calls/{call}", {})
+
+    def find(self, call: str) -> Found:
+        _, answer = self._send("GET", f"/calls/{call}", {})
+        outcome = answer.get("outcome")
+        return Found(CallState(answer["state"]), Outcome(outcome) if outcome else None)
+
+    def _send(self, method: str, path: str, data: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        body = encode(data)
+        headers = {SIGNATURE: sign(self._key, path, body), "Content-Type": "application/json"}
+        try:
+            answer = self._http.request(method, self._url + path, data=body, headers=headers, timeout=TIMEOUT_S)
+        except requests.RequestException as error:
+            raise Unsure(f"the simulated network did not answer: {error}") from error
+        if answer.status_code >= 500:
+            raise Unsure(f"the simulated network answered {answer.status_code}")
+        return answer.status_code, answer.json() if answer.content else {}

@@ -1,0 +1,346 @@
+"""The far side: a phone network in memory.
+
+Law: it speaks to us only by signed webhooks and is spoken to only through the four verbs of the Provider port. Everything it
+does is due at some moment and lies on one heap; it never waits itself. What it has seen is the ground truth that tests and
+replay hold us against: `dials`, `doubles`, `heard`.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ivr.calls import CallState, Found, Gone, Outgoing, Refused
+from ivr.clock import Clock
+from ivr.inputs import DialEnded, Digits, Input, NoInput, Outcome, Recorded
+from ivr.providers.simulator.wire import input_json
+
+WORDS_PER_MINUTE = 150
+ALONE_MS = 60_000
+"""How long somebody stays alone in a room before the network gives it up."""
+AGAIN_MS = 2_000
+"""After what time a webhook that brought no answer is sent again, as Twilio and our dialplan do."""
+TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """Press `digits`, `after_ms` from the start of what is being said."""
+
+    digits: str
+    after_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Say something for `ms` after the tone."""
+
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Hang up, `after_ms` from now."""
+
+    after_ms: int
+
+
+Act = Press | Speak | Leave | None
+
+
+class Person(Protocol):
+    """Somebody at a telephone. Asked by the network, never told by us."""
+
+    def rings(self, call: Call, ring_ms: int) -> tuple[int, Outcome]:
+        """The phone rings: after how many milliseconds what becomes of it."""
+        ...
+
+    def hears(self, call: Call, do: dict[str, Any], now_ms: int) -> Act:
+        """An instruction begins. What the person does, None: nothing."""
+        ...
+
+    def talk_ms(self, call: Call) -> int | None:
+        """A talk begins: after how long this person ends it; None: leaves that to the other."""
+        ...
+
+    def ended(self, call: Call, outcome: Outcome, now_ms: int) -> None: ...
+
+
+@dataclass(slots=True)
+class Call:
+    """One leg. `epoch` goes up with every instruction, so that what was due for an older one falls flat."""
+
+    id: str
+    person: Person
+    outbound: bool
+    number: str = ""
+    state: CallState = CallState.RINGING
+    outcome: Outcome | None = None
+    turn: int = 0
+    epoch: int = 0
+    room: str = ""
+    heard: list[str] = field(default_factory=list)
+    do: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """How badly the network behaves: the share of webhooks that come twice, late, or (only those that tell of an end) never.
+
+    `late_ms`: how late at the most; a late one may overtake nothing of its own call but comes after others.
+    """
+
+    double: float = 0.0
+    late: float = 0.0
+    late_ms: int = 3_000
+    lost: float = 0.0
+
+
+class Deliver(Protocol):
+    """Carries a webhook to us and its answer back: `then(answer)`, `answer` None when there was none."""
+
+    def __call__(self, path: str, body: dict[str, Any], then: Callable[[dict[str, Any] | None], None]) -> None: ...
+
+
+class Network:
+    """Thread-safe. `due` is the heap: (time, number, act)."""
+
+    def __init__(self, clock: Clock, deliver: Deliver, *, seed: int = 0, faults: Faults | None = None) -> None:
+        self.clock, self.deliver, self.faults = clock, deliver, faults or Faults()
+        self.random = random.Random(seed)
+        self.lock = threading.RLock()
+        self.due: list[tuple[int, int, Callable[[], None]]] = []
+        self.calls: dict[str, Call] = {}
+        self.people: dict[str, Person] = {}  # by the number or address that reaches them
+        self.dials: list[tuple[int, str, str]] = []  # (when, number, call)
+        self.doubles = 0  # a call id originated twice, or a number rung while it was on a call that we placed
+        self._numbers = itertools.count()
+        self._rooms: dict[str, list[Call]] = {}
+
+    # the heap
+
+    def at(self, when_ms: int, act: Callable[[], None]) -> None:
+        with self.lock:
+            heapq.heappush(self.due, (when_ms, next(self._numbers), act))
+
+    def next_ms(self) -> int | None:
+        with self.lock:
+            return self.due[0][0] if self.due else None
+
+    def run_due(self) -> int:
+        """Do everything due by now; how many things that were."""
+        done = 0
+        while True:
+            with self.lock:
+                if not self.due or self.due[0][0] > self.clock.now_ms():
+                    return done
+                _, _, act = heapq.heappop(self.due)
+                act()
+            done += 1
+
+    # a person lifts the phone
+
+    def dial_in(self, call_id: str, person: Person, number: str, called: str) -> Call:
+        """`person` calls `called`; what follows is due from now on."""
+        with self.lock:
+            call = Call(call_id, person, outbound=False, number=number, state=CallState.UP)
+            self.calls[call_id] = call
+            self._send(call, "/sim/calls", {"call": call_id, "from": number, "to": called})
+            return call
+
+    # the four verbs of the Provider port
+
+    def originate(self, outgoing: Outgoing) -> None:
+        with self.lock:
+            now = self.clock.now_ms()
+            person = self.people.get(outgoing.to)
+            if person is None:
+                raise Refused(f"no telephone has the address {outgoing.to}", permanent=True)
+            busy = any(c.number == outgoing.to and c.state is not CallState.ENDED for c in self.calls.values())
+            if outgoing.call in self.calls or (
+                busy
+                and any(
+                    c.outbound and c.number == outgoing.to and c.state is not CallState.ENDED
+                    for c in self.calls.values()
+                )
+            ):
+                self.doubles += 1
+            if outgoing.call in self.calls:
+                raise Refused(f"the call {outgoing.call} exists already")
+            call = Call(outgoing.call, person, outbound=True, number=outgoing.to)
+            self.calls[outgoing.call] = call
+            self.dials.append((now, outgoing.to, outgoing.call))
+            after, outcome = (500, Outcome.BUSY) if busy else person.rings(call, outgoing.ring_ms)
+            if after >= outgoing.ring_ms and outcome is Outcome.ANSWERED:
+                after, outcome = outgoing.ring_ms, Outcome.NO_ANSWER
+            self.at(now + min(after, outgoing.ring_ms), lambda: self._rang(call, outcome))
+
+    def redirect(self, call_id: str, attempt: str) -> None:
+        with self.lock:
+            call = self.calls.get(call_id)
+            if call is None or call.state is not CallState.UP:
+                raise Gone(f"the call {call_id} is not up")
+            call.epoch += 1
+            self._send(call, f"/sim/calls/{call.id}/joined", {"attempt": attempt})
+
+    def hangup(self, call_id: str) -> None:
+        with self.lock:
+            call = self.calls.get(call_id)
+            if call is not None and call.state is not CallState.ENDED:
+                self._end(call, Outcome.CANCELED if call.state is CallState.RINGING else Outcome.ANSWERED)
+
+    def find(self, call_id: str) -> Found:
+        with self.lock:
+            call = self.calls.get(call_id)
+            return Found(call.state, call.outcome) if call is not None else Found(CallState.UNKNOWN)
+
+    # what happens
+
+    def _rang(self, call: Call, outcome: Outcome) -> None:
+        if call.state is not CallState.RINGING:
+            return
+        if outcome is not Outcome.ANSWERED:
+            self._end(call, outcome)
+            return
+        call.state = CallState.UP
+        self._send(call, f"/sim/calls/{call.id}/answered", {})
+
+    def _send(self, call: Call, path: str, body: dict[str, Any], tries: int = TRIES) -> None:
+        """A webhook that wants an instruction: sent until there is an answer, while the call is up and waits for it."""
+        epoch = call.epoch
+
+        def answered(answer: dict[str, Any] | None) -> None:
+            with self.lock:
+                if call.epoch != epoch or call.state is CallState.ENDED:
+                    return
+                if answer is not None:
+                    self._perform(call, answer)
+                elif tries > 1:
+                    self.at(self.clock.now_ms() + AGAIN_MS, lambda: self._again(call, epoch, path, body, tries - 1))
+                else:
+                    self._end(call, Outcome.FAILED)
+
+        self._post(path, body, answered)
+
+    def _again(self, call: Call, epoch: int, path: str, body: dict[str, Any], tries: int) -> None:
+        if call.epoch == epoch and call.state is not CallState.ENDED:
+            self._send(call, path, body, tries)
+
+    def _post(self, path: str, body: dict[str, Any], then: Callable[[dict[str, Any] | None], None]) -> None:
+        late = self.faults.late and self.random.random() < self.faults.late
+        when = self.clock.now_ms() + (self.random.randrange(self.faults.late_ms) if late else 0)
+        self.at(when, lambda: self.deliver(path, body, then))
+        if self.faults.double and self.random.random() < self.faults.double:
+            self.at(when + self.random.randrange(500), lambda: self.deliver(path, body, lambda _answer: None))
+
+    def _perform(self, call: Call, answer: dict[str, Any]) -> None:
+        call.turn, call.do = int(answer["turn"]), answer["do"]
+        call.epoch += 1
+        now, do = self.clock.now_ms(), call.do
+        said = spoken_ms(do)
+        call.heard += [part.get("text", "") for part in do["speech"]]
+        act = call.person.hears(call, do, now)
+        if isinstance(act, Leave):
+            self._later(call, now + act.after_ms, lambda: self._end(call, Outcome.ANSWERED))
+        match do["do"]:
+            case "gather":
+                self._press(call, act, lambda digits: _ends_gather(do, digits))
+                self._wake_at(call, now + said + do["timeout_ms"], NoInput())
+            case "hold":
+                self._press(call, act, lambda digits: digits in do["keys"])
+                self._wake_at(call, now + said + do["ms"], NoInput())
+            case "record":
+                ms = min(act.ms, do["max_ms"]) if isinstance(act, Speak) else 0
+                self._wake_at(call, now + said + ms + do["silence_ms"], Recorded(f"sim:{call.id}", ms // 1000))
+            case "dial":
+                self._wake_at(call, now + said + 20_000, DialEnded(Outcome.ANSWERED, 15))
+            case "join":
+                self._enter(call, str(do["attempt"]))
+            case "hangup":
+                self._later(call, now + said, lambda: self._end(call, Outcome.ANSWERED))
+
+    def _press(self, call: Call, act: Act, works: Callable[[str], bool]) -> None:
+        if isinstance(act, Press) and works(act.digits):
+            self._wake_at(
+                call, self.clock.now_ms() + act.after_ms, Digits(act.digits.rstrip("#"), act.digits.endswith("#"))
+            )
+
+    def _wake_at(self, call: Call, when_ms: int, given: Input) -> None:
+        def wake() -> None:
+            call.epoch += 1  # whatever else was due for this instruction is over
+            self._send(call, f"/sim/calls/{call.id}/turns/{call.turn}", input_json(given))
+
+        self._later(call, when_ms, wake)
+
+    def _later(self, call: Call, when_ms: int, act: Callable[[], None]) -> None:
+        """`act` at that time, if the call is then still at the same instruction."""
+        epoch = call.epoch
+
+        def still() -> None:
+            if call.epoch == epoch and call.state is not CallState.ENDED:
+                act()
+
+        self.at(when_ms, still)
+
+    def _enter(self, call: Call, room: str) -> None:
+        call.room = room
+        there = self._rooms.setdefault(room, [])
+        there.append(call)
+        now = self.clock.now_ms()
+        if len(there) < 2:
+            self._later(call, now + ALONE_MS, lambda: self._alone(call))
+            return
+        for one in there:
+            length = one.person.talk_ms(one)
+            if length is not None:
+                self._later(one, now + length, lambda one=one: self._end(one, Outcome.ANSWERED))  # type: ignore[misc]
+
+    def _alone(self, call: Call) -> None:
+        if len(self._rooms.get(call.room, ())) < 2:
+            self._out(call)
+            self._wake_at(call, self.clock.now_ms(), DialEnded(Outcome.NO_ANSWER))
+
+    def _out(self, call: Call) -> list[Call]:
+        """Leave the room; who is left there."""
+        rest = [other for other in self._rooms.get(call.room, []) if other is not call]
+        self._rooms[call.room] = rest
+        call.room = ""
+        return rest
+
+    def _end(self, call: Call, outcome: Outcome) -> None:
+        if call.state is CallState.ENDED:
+            return
+        call.state, call.outcome = CallState.ENDED, outcome
+        call.epoch += 1
+        others = self._out(call) if call.room else []
+        for other in others:
+            self._out(other)
+            other.epoch += 1
+            self._wake_at(other, self.clock.now_ms(), DialEnded(Outcome.ANSWERED))
+        call.person.ended(call, outcome, self.clock.now_ms())
+        if self.faults.lost and self.random.random() < self.faults.lost:
+            return
+        self._tell_end(call, outcome, TRIES)
+
+    def _tell_end(self, call: Call, outcome: Outcome, tries: int) -> None:
+        def told(answer: dict[str, Any] | None) -> None:
+            if answer is None and tries > 1:
+                self.at(self.clock.now_ms() + AGAIN_MS, lambda: self._tell_end(call, outcome, tries - 1))
+
+        self._post(f"/sim/calls/{call.id}/ended", {"outcome": outcome.value}, told)
+
+
+def spoken_ms(do: dict[str, Any]) -> int:
+    """How long an instruction's speech takes."""
+    count = sum(len(part.get("text", "").split()) for part in do["speech"])
+    return count * 60_000 // WORDS_PER_MINUTE + sum(part.get("ms", 0) for part in do["speech"])
+
+
+def _ends_gather(do: dict[str, Any], digits: str) -> bool:
+    """Whether pressing `digits` ends this gather (too few, without the finish key, end it a little later: the same to us)."""
+    return bool(digits) and len(digits.rstrip("#")) <= do["max_digits"]
