@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from ivr.flow.lint.draft import Rule
-from ivr.flow.problems import Problem, Severity, expected
+from ivr.flow.problems import Problem, Severity, closest
 
 BAD_IGNORE = Rule("bad-ignore", Severity.WARNING, "a lint comment names no rule, or gives no reason")
 UNUSED_IGNORE = Rule("unused-ignore", Severity.INFO, "a lint comment silences nothing")
@@ -64,15 +64,10 @@ def _told(ignore: Ignore, filename: str, codes: Collection[str]) -> Problem:
     rule, hint = UNUSED_IGNORE, "delete the comment"
     message = f'"{ignore.code}" is not reported here'
     if ignore.code not in codes:
-        rule, message, hint = (
-            BAD_IGNORE,
-            f'there is no rule "{ignore.code}" to ignore',
-            expected(_near(codes), ignore.code),
-        )
+        near = closest(ignore.code, codes)
+        rule, message = BAD_IGNORE, f'there is no rule "{ignore.code}" to ignore'
+        hint = f'did you mean "{near}"?' if near else "docs/lint.md lists them"
     elif not ignore.reason:
         rule, message, hint = BAD_IGNORE, "no reason is given", f"# lint: ignore={ignore.code} why it is right here"
     return Problem(filename, ignore.line, ignore.col, message, rule.code, rule.severity, hint)
 
-
-def _near(codes: Collection[str]) -> list[str]:
-    return sorted(codes)

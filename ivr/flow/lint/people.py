@@ -28,13 +28,15 @@ _FAILURES = ("on_silence", "on_invalid", "on_fail")
 
 
 def no_human(draft: Draft) -> Iterator[Problem]:
-    """At the step where the way to people ends, and at the exit that ends a call because no key was pressed."""
+    """At the step where the way to people ends, and at the exit that ends a call because no key was pressed. Not for
+    steps from which nothing leads anywhere: that is another rule's."""
     if draft.placed_by_us:
         return
     steps = draft.flow.steps
     helped = draft.graph.leading_to([UNKNOWN, *(name for name, step in steps.items() if step.human)])
     inbound = draft.inbound()
-    hopeless = [name for name in inbound if name not in helped and not steps[name].terminal]
+    ending = draft.graph.leading_to([END])
+    hopeless = [name for name in inbound if name in ending - helped and not steps[name].terminal]
     led_to = {edge.target for name in hopeless for edge in draft.graph.edges[name] if edge.target != name}
     for name in [name for name in hopeless if name not in led_to] or hopeless[:1]:
         message = f'from step "{name}" no person can be reached'

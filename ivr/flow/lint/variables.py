@@ -47,7 +47,7 @@ class Read(NamedTuple):
 
 def settings(draft: Draft) -> Iterator[Setting]:
     for name, step in draft.flow.steps.items():
-        for variable in _set_by(step, "next"):
+        for variable in sorted(_set_by(step, "next") - {"queue"}):
             below: Path = ("vars", variable) if isinstance(step, SetStep) else ("save", variable)
             yield Setting(variable, name, ("steps", name, *(("save",) if isinstance(step, Collect) else below)))
 
@@ -138,8 +138,8 @@ def _skipped(draft: Draft, known: dict[str, frozenset[str]], step: str, name: st
     for source, have in known.items():
         for edge in _onward(draft, source):
             if edge.target == step and name not in have | _set_by(draft.flow.steps[source], edge.exit):
-                return f'{setters} sets it, but a call can come from "{source}" ({edge.exit}) without'
-    return f"{setters} sets it, but a call can begin here"
+                return f'it is set at {setters}; a call can come from "{source}" by {edge.exit} without it'
+    return f"it is set at {setters}; a call can begin here"
 
 
 def own_queue(draft: Draft) -> Iterator[Problem]:
