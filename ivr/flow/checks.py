@@ -8,6 +8,29 @@ from datetime import date
 KINDS = ("length", "luhn", "cpf", "cnpj", "date", "time", "phone", "pin")
 """What `validate` may name, besides /a regular expression/."""
 
+_MANY = re.compile(r"[*+]|\{\d*,\d*\}")
+
+
+def read_check(value: str) -> str:
+    """A `validate` that can be carried out, and in time: a pattern may not repeat groups, refer back, or have more than
+    three open repetitions, so that no number of digits keeps it busy. Raises ValueError that says what to write."""
+    if value in KINDS:
+        return value
+    if len(value) < 3 or not (value.startswith("/") and value.endswith("/")):
+        raise ValueError(f'"{value}" is no check; expected one of {", ".join(KINDS)} or a pattern: /55[0-9]+/')
+    pattern = value[1:-1]
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(
+            f'"{value}" is not a regular expression ({error.msg}); mend it at character {(error.pos or 0) + 2}'
+        ) from None
+    if len(pattern) > 100 or re.search(r"\)[*+{]|\\[1-9]|\(\?", pattern) or len(_MANY.findall(pattern)) > 3:
+        raise ValueError(
+            f'"{value}" could take too long; write it without repeated groups and with at most three of * + {{,}}'
+        )
+    return value
+
 
 def spaced(digits: str) -> str:
     """Digits one by one, as a voice reads them out."""

@@ -18,10 +18,11 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    GetJsonSchemaHandler,
     StringConstraints,
     Tag,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError
 
 RESERVED = ("repeat", "back", "restart", "hangup")
 """Targets that are no steps: say this step again, the step before, the flow's entry, the end."""
@@ -50,6 +51,10 @@ class Marker:
 
     kind: str
     form: str = ""
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """In the JSON Schema the meaning stands as `x-means`."""
+        return {**handler(core_schema), "x-means": self.kind}
 
 
 def read_duration(value: Any) -> int:
@@ -92,6 +97,13 @@ def _unreserved_variable(value: str) -> str:
     return value
 
 
+def _digit_count(value: str) -> str:
+    low, _, high = value.partition("-")
+    if not 1 <= int(low) <= int(high or low) <= 30:
+        raise ValueError(f'"{value}" is no number of digits; write 11, or 4-8 (at most 30)')
+    return value
+
+
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$"), Marker("name", _NAME_FORM)]
 StepName = Annotated[
     str, StringConstraints(pattern=f"^{NAME}$"), AfterValidator(_unreserved_step), Marker("step", _NAME_FORM)
@@ -106,6 +118,12 @@ VariableName = Annotated[
     str, StringConstraints(pattern=f"^{NAME}$"), AfterValidator(_unreserved_variable), Marker("variable", _NAME_FORM)
 ]
 Lang = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[A-Z]{2})?$"), Marker("lang", "a language: pt-BR, en, es")]
+DigitCount = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]{1,2}(-[0-9]{1,2})?$"),
+    AfterValidator(_digit_count),
+    Marker("digits", "a number of digits: 11, or 4-8"),
+]
 Expr = Annotated[str, Field(min_length=1, max_length=300), Marker("expr")]
 Template = Annotated[str, Field(max_length=2000), Marker("template")]
 Duration = Annotated[int, BeforeValidator(read_duration), Marker("duration")]

@@ -115,7 +115,9 @@ class Flow(Model):
     flow: Name
     title: str = ""
     languages: list[Lang] = Field(min_length=1)
-    entry: dict[EntryKey, Annotated[Entry, BeforeValidator(_entry)]] = Field(min_length=1)
+    entry: dict[EntryKey, Annotated[Entry, BeforeValidator(_entry, json_schema_input_type=Target | Entry)]] = Field(
+        min_length=1
+    )
     inputs: list[VariableName] = []
     operator: Target | None = None
     hours: dict[HoursName, Hours] = {}

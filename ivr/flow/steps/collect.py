@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field
 
-from ivr.flow.checks import spaced, valid
-from ivr.flow.fields import Duration, Key, PromptRef, Target, VariableName
+from ivr.flow.checks import read_check, spaced, valid
+from ivr.flow.fields import DigitCount, Duration, Key, Marker, PromptRef, Target, VariableName
 from ivr.flow.steps.base import OptionalTarget, Step
 from ivr.flow.steps.tries import try_again
 from ivr.inputs import Digits
@@ -31,9 +31,9 @@ class Collect(Step):
     type: Literal["collect"]
     prompt: PromptRef
     save: VariableName
-    digits: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,2}(-[0-9]{1,2})?$")]
+    digits: DigitCount
     end: Key | None = None
-    check: Annotated[str | None, Field(alias="validate")] = None
+    check: Annotated[str, AfterValidator(read_check), Marker("check")] | None = Field(default=None, alias="validate")
     confirm: bool = False
     sensitive: bool = False
     timeout: Duration | None = None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import StringConstraints
 
-from ivr.flow.fields import PromptRef
+from ivr.flow.fields import Marker, PromptRef
 from ivr.flow.steps.base import Step
 from ivr.moves import End
 
@@ -22,7 +22,7 @@ class HangupStep(Step):
 
     type: Literal["hangup"]
     prompt: PromptRef | None = None
-    reason: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")] = "done"
+    reason: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$"), Marker("reason", "a word: a-z and _")] = "done"
 
     def enter(self, turning: Turning) -> Move:
         turning.say(self.prompt)

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 
 from ivr.asks import Fetch
 from ivr.events import EventType
-from ivr.flow.fields import Duration, Target, Template, VariableName
+from ivr.flow.fields import Duration, Marker, Target, Template, VariableName
 from ivr.flow.steps.base import Step
 from ivr.inputs import Answer
 from ivr.moves import AskFor, Go
@@ -30,10 +30,24 @@ class Http(Step):
     url: Template
     headers: dict[str, Template] = {}
     body: dict[str, Template] | None = None
-    auth: Annotated[str, StringConstraints(pattern=r"^secret\.[A-Z][A-Z0-9_]*$")] | None = None
+    auth: (
+        Annotated[
+            str,
+            StringConstraints(pattern=r"^secret\.[A-Z][A-Z0-9_]*$"),
+            Marker("secret", "the name of a secret: secret.CRM_TOKEN"),
+        ]
+        | None
+    ) = None
     timeout: Annotated[Duration, Field(ge=100, le=10_000)] = 3_000
     retries: int = Field(default=0, ge=0, le=1)
-    save: dict[VariableName, Annotated[str, StringConstraints(pattern=r"^(code|body(\.[A-Za-z0-9_]+)*)$")]] = {}
+    save: dict[
+        VariableName,
+        Annotated[
+            str,
+            StringConstraints(pattern=r"^(code|body(\.[A-Za-z0-9_]+)*)$"),
+            Marker("answer", "a part of the answer: code, body or body.customer.tier"),
+        ],
+    ] = {}
     next: Target
     on_error: Target
 

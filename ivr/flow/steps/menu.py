@@ -45,7 +45,9 @@ class Menu(Step):
 
     type: Literal["menu"]
     intro: PromptRef | None = None
-    keys: dict[Key, Annotated[Choice, BeforeValidator(_choice)]] = Field(min_length=1)
+    keys: dict[Key, Annotated[Choice, BeforeValidator(_choice, json_schema_input_type=Target | Choice)]] = Field(
+        min_length=1
+    )
     timeout: Duration | None = None
     inter_digit: Duration | None = None
     tries: int | None = Field(default=None, ge=1, le=10)

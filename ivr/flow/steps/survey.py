@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import StringConstraints
 
 from ivr.events import EventType
-from ivr.flow.fields import BoxName, Duration, PromptRef, Target
+from ivr.flow.fields import BoxName, Duration, Marker, PromptRef, Target
 from ivr.flow.steps.base import Step
 from ivr.inputs import Digits, Recorded
 from ivr.instructions import Record
@@ -27,7 +27,9 @@ class Survey(Step):
     type: Literal["survey"]
     kind: Literal["csat", "nps", "ces"]
     prompt: PromptRef
-    scale: Annotated[str, StringConstraints(pattern=r"^(0|1)-([2-9]|10)$")] = "1-5"
+    scale: Annotated[
+        str, StringConstraints(pattern=r"^(0|1)-([2-9]|10)$"), Marker("scale", "a scale from 0 or 1: 1-5, 0-10")
+    ] = "1-5"
     comment: BoxName | None = None
     timeout: Duration | None = None
     next: Target

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from ivr.flow.fields import Duration, PromptRef, Target
+from ivr.flow.fields import Duration, Marker, PromptRef, Target
 from ivr.flow.steps.base import On, OptionalTarget, Step
 from ivr.inputs import DialEnded, Outcome
 from ivr.instructions import Dial
@@ -32,10 +32,19 @@ class Transfer(Step):
 
     type: Literal["transfer"]
     to: Annotated[
-        str, StringConstraints(pattern=r"^(\+[1-9][0-9]{6,14}|sips?:[A-Za-z0-9._+-]+@[A-Za-z0-9.:-]+|[0-9]{2,6})$")
+        str,
+        StringConstraints(pattern=r"^(\+[1-9][0-9]{6,14}|sips?:[A-Za-z0-9._+-]+@[A-Za-z0-9.:-]+|[0-9]{2,6})$"),
+        Marker("phone", "a number with + (+551130001000), sip:user@host, or an extension of 2 to 6 digits"),
     ]
     prompt: PromptRef | None = None
-    caller_id: Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")] | None = None
+    caller_id: (
+        Annotated[
+            str,
+            StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$"),
+            Marker("caller_id", "a number with +: +551130001000"),
+        ]
+        | None
+    ) = None
     timeout: Annotated[Duration, Field(ge=5_000, le=600_000)] = 30_000
     next: Target
     on: TransferExits = TransferExits()
