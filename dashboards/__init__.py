@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from callback import board
+from callback import board as line_board
 from dashboards import access, api, health, prometheus
 from dashboards.board import routes
 from dashboards.live import Feed
@@ -22,7 +22,7 @@ def register(app: Flask, parts: Parts) -> None:
     settings = parts.settings
     access.check_settings(settings)
     limit = max(1, int(settings.web_threads * STREAM_SHARE))
-    feed = Feed(lambda: board.read(parts.line, parts.redis, settings.tenant, settings.timezone), limit)
+    feed = Feed(lambda: line_board.read(parts.line, parts.redis, settings.tenant, settings.timezone), limit)
     app.register_blueprint(routes.blueprint(parts, feed))
     app.register_blueprint(api.blueprint(parts, feed))
     app.register_blueprint(health.blueprint(parts))

@@ -337,8 +337,9 @@ class Network:
 
 def spoken_ms(do: dict[str, Any]) -> int:
     """How long an instruction's speech takes."""
-    count = sum(len(part.get("text", "").split()) for part in do["speech"])
-    return count * 60_000 // WORDS_PER_MINUTE + sum(part.get("ms", 0) for part in do["speech"])
+    count: int = sum(len(part.get("text", "").split()) for part in do["speech"])
+    pauses: int = sum(part.get("ms", 0) for part in do["speech"])
+    return count * 60_000 // WORDS_PER_MINUTE + pauses
 
 
 def _ends_gather(do: dict[str, Any], digits: str) -> bool:
