@@ -80,6 +80,7 @@ class _Log(Logger):  # type: ignore[misc]  # gunicorn is untyped
 
     def setup(self, cfg: Any) -> None:
         self.error_log.handlers, self.error_log.propagate = [], True
+        self.error_log.setLevel("WARNING")
         self.access_log.handlers, self.access_log.disabled = [], True
 
 

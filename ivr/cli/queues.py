@@ -55,7 +55,7 @@ def list_callbacks(name: str, limit: int) -> None:
         found: list[Entry] = []
         for one in [name] if name else queues:
             found += [entry for entry in line.waiting(one, limit) if entry.mode is Mode.CALLBACK]
-            found += line.scheduled(one, limit)
+            found += line.store.scheduled(one, limit)
     if not found:
         click.echo("no callbacks")
         return
