@@ -15,7 +15,7 @@ from callback import attempts, places
 from callback.attempts import Begun
 from callback.estimate import Estimator
 from callback.jobs import Task
-from callback.model import Agent, AgentState, Attempt, Entry, Queue, QueueSnapshot, Snapshot
+from callback.model import Agent, AgentState, Attempt, Entry, Leg, Queue, QueueSnapshot, Snapshot
 from callback.policy import NumberRules, Opening
 from callback.store import QueueCounts, Store
 from callback.wait_model import Kind
@@ -137,6 +137,11 @@ class Line:
 
     def begin(self, attempt: str, leg: str) -> Begun | None:
         return attempts.begin(self, attempt, leg)
+
+    def begin_tell(self, entry: str) -> Begun | None:
+        """The same for a `tell` task, which names the entry; `Begun.tell` is true."""
+        found = self.store.entry(entry)
+        return attempts.begin(self, found.attempt, Leg.CUSTOMER) if found and not found.agent else None
 
     def leg_ended(self, attempt: str, leg: str, outcome: Outcome, reason: str = "") -> None:
         attempts.leg_ended(self, attempt, leg, outcome, reason)
