@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from bisect import insort
 from dataclasses import dataclass, field
-from statistics import median
 
 
 @dataclass(slots=True)
@@ -39,4 +38,5 @@ class RunningConstant:
 
     @property
     def wait_s(self) -> float:
-        return median(self.waits_s) if self.waits_s else 0.0
+        n = len(self.waits_s)
+        return (self.waits_s[(n - 1) // 2] + self.waits_s[n // 2]) / 2 if n else 0.0

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from callback.metric_words import WORDS, Words
-from callback.totals import Ledger, Totals, Waits, day_ms, fold, ledger
+from callback.totals import Ledger, Totals, day_ms, fold, ledger
+from callback.waits import Waits
 
 __all__ = ["METRICS", "Ledger", "Metric", "Totals", "Waits", "day_ms", "fold", "ledger", "value"]
 

@@ -7,52 +7,15 @@ Law: a fold over the events and nothing else, so that figures can be recomputed 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields, replace
-from itertools import accumulate
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
 
 from callback.model import AgentState, Leg, Queue
+from callback.waits import NOBODY, Waits
 from ivr.events import Event, EventType
 from ivr.inputs import Outcome
 
 TARGET_MS: Final = Queue("").target_ms
-
-
-@dataclass(frozen=True, slots=True)
-class Waits:
-    """How long some people waited: their sum, and a histogram by whole seconds, 128 steps to each doubling above 128 s."""
-
-    n: int = 0
-    sum_ms: int = 0
-    histogram: dict[int, int] = field(default_factory=dict)
-
-    def plus(self, ms: int, count: int = 1) -> Waits:
-        """With `count` more (-1: one less) who waited `ms`."""
-        step = _step(ms)
-        histogram = {**self.histogram, step: self.histogram.get(step, 0) + count}
-        if not histogram[step]:
-            del histogram[step]
-        return Waits(self.n + count, self.sum_ms + count * ms, histogram)
-
-    def __add__(self, other: Waits) -> Waits:
-        steps = self.histogram.keys() | other.histogram.keys()
-        histogram = {s: self.histogram.get(s, 0) + other.histogram.get(s, 0) for s in steps}
-        return Waits(self.n + other.n, self.sum_ms + other.sum_ms, histogram)
-
-    def mean_s(self) -> float | None:
-        return self.sum_ms / 1000 / self.n if self.n else None
-
-    def quantile_s(self, share: float) -> float | None:
-        """So many seconds were enough for `share` of them: the nearest rank, within a second or 0.8 %."""
-        steps = sorted(self.histogram)
-        reached = accumulate(self.histogram[s] for s in steps)
-        return next((float(s) for s, n in zip(steps, reached, strict=True) if n >= share * self.n), None)
-
-
-def _step(ms: int) -> int:
-    seconds = max(ms, 0) // 1000
-    coarse = max(seconds.bit_length() - 8, 0)
-    return seconds >> coarse << coarse
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +29,18 @@ class Totals:
     ivr_abandoned: int = 0  # hung up before any queue
     joined: int = 0
     # live callers; a short abandon is in `short` and not in `abandoned`
-    answered: Waits = Waits()
+    answered: Waits = NOBODY
     answered_in_target: int = 0
-    abandoned: Waits = Waits()
-    short: Waits = Waits()
+    abandoned: Waits = NOBODY
+    short: Waits = NOBODY
     lost_in_target: int = 0  # abandoned or short, within the target time
     abandoned_past_target: int = 0  # without the short ones
-    flowed_out: Waits = Waits()
+    flowed_out: Waits = NOBODY
     # callbacks: entries that were turned into one, or were one from the start
     callback_offered: int = 0
-    callback_accepted: Waits = Waits()  # time on the line before accepting
-    callback_connected: Waits = Waits()  # the virtual wait: from entry to agent
-    callback_hold: Waits = Waits()  # from the customer's answer to the agent
+    callback_accepted: Waits = NOBODY  # time on the line before accepting
+    callback_connected: Waits = NOBODY  # the virtual wait: from entry to agent
+    callback_hold: Waits = NOBODY  # from the customer's answer to the agent
     callback_line_ms: int = 0  # of those connected: time on the line before accepting
     callback_failed: int = 0
     callback_dropped: int = 0  # of the failed: answered, then hung up before an agent was there

@@ -142,7 +142,10 @@ class WaitModel:
 
 def time_to_clear(m: float, capacity: float, leaving: float) -> float:
     """Seconds until `m` people are gone, when `capacity` a second are served and each of the rest leaves at rate `leaving`."""
-    return math.log(1 + m * leaving / capacity) / leaving if leaving > 0 else m / capacity
+    lost = m * leaving / capacity
+    if lost < 1e-6:  # the logarithm would round it away
+        return m / capacity * (1 - lost / 2)
+    return math.log(1 + lost) / leaving
 
 
 def spread_of(ahead: int) -> float:

@@ -60,8 +60,9 @@ local function advance(m)
 end
 
 local function time_to_clear(people, capacity, leaving)
-  if leaving > 0 then return math.log(1 + people * leaving / capacity) / leaving end
-  return people / capacity
+  local lost = people * leaving / capacity
+  if lost < 1e-6 then return people / capacity * (1 - lost / 2) end -- the logarithm would round it away
+  return math.log(1 + lost) / leaving
 end
 
 local function spread_of(n)
