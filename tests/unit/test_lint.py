@@ -130,7 +130,6 @@ MORE = [
     ("two queues that send the caller to and fro when full", "q1", "  q1: {type: queue, queue: a, next: bye, on: {full: q2, timeout: message}}\n  q2: {type: queue, queue: b, next: bye, on: {full: q1, timeout: message}}", ["15 silent-loop"]),
     ("a say that repeats itself", "again", "  again: {type: say, prompts: [{en: Hello.}], next: repeat}", ["14 silent-loop"]),
     ("a branch that counts its rounds is no endless loop", "reset", "  reset: {type: set, vars: {rounds: 0}, next: ask}\n  ask:\n    type: menu\n    keys: {1: {label: {en: yes}, to: agent}}\n    on_fail: count\n  count: {type: set, vars: {rounds: rounds + 1}, next: enough}\n  enough: {type: branch, when: [{if: rounds > 3, to: agent}], else: ask}", []),
-    ("a menu that hangs up on silence", "ask", "  ask:\n    type: menu\n    keys: {1: {label: {en: yes}, to: agent}}\n    on_silence: hangup", ["17 no-human"]),
     ("star and hash are keys like others, by name or quoted", "ask", "  ask:\n    type: menu\n    keys: {1: {label: {en: yes}, to: agent}, star: repeat, \"#\": back}", []),
     ("ranges of the same length that overlap", "ask", "  ask:\n    type: menu\n    keys: {1000-1999: agent, 15XX: message}", ["16 ambiguous-keys"]),
     ("extensions with another first digit than the keys", "ask", "  ask:\n    type: menu\n    keys: {1: {label: {en: yes}, to: agent}, 2XX: agent}", []),
@@ -179,6 +178,26 @@ SAID = [
 @pytest.mark.parametrize(("text", "keys"), SAID, ids=[row[0] for row in SAID])
 def test_keys_are_heard_in_three_languages(text: str, keys: list[str]) -> None:
     assert [said.key for said in keys_said(text)] == keys
+
+
+def test_a_caller_without_a_keypad_is_not_hung_up_on() -> None:
+    text = BASE.replace("keys:\n", "on_silence: hangup\n    keys:\n") % ("agent", "")
+
+    assert [(p.line, p.rule) for p in check_file(text, "demo.yaml").problems] == [(9, "no-human")]
+
+
+def test_who_has_pressed_keys_may_be_hung_up_on() -> None:
+    """A menu behind a key: its silence is a caller who has heard enough."""
+    steps = "  ask:\n    type: menu\n    keys: {1: {label: {en: yes}, to: agent}}\n    on_silence: hangup"
+
+    assert found_in("ask", steps) == []
+
+
+def test_a_step_that_cannot_be_read_hides_no_other_mistake() -> None:
+    """Errors of shape and of names are told together; what needs the whole flow waits."""
+    steps = "  ask: {type: menu, kyes: {1: agent}}\n  lost: {type: say, prompts: [hello], next: buy}"
+
+    assert found_in("ask", steps) == ["14 unknown-field", "15 unknown-prompt", "15 unknown-target"]
 
 
 def test_calls_that_we_place_bring_their_person() -> None:

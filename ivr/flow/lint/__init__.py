@@ -23,6 +23,7 @@ from ivr.flow.lint import (
     variables,
 )
 from ivr.flow.lint.draft import Check, Draft, Known, Rule, Tried, draft_of
+from ivr.flow.lint.partly import readable_part
 from ivr.flow.load import load_flow
 from ivr.flow.model import Flow
 from ivr.flow.problems import Problem, sort
@@ -59,6 +60,7 @@ CHECKS: tuple[Check, ...] = (
     names.names,
     names.names_in_expressions,
     names.skills,
+    names.number_clashes,
     names.callback_times,
     secrets.sensitive_leaks,
     secrets.literal_secrets,
@@ -92,12 +94,15 @@ def lint(flow: Flow, loaded: Loaded, known: Known, tried: Tried | None = None) -
 
 
 def check_file(text: str | bytes, filename: str, known: Known | None = None, tried: Tried | None = None) -> FileReport:
-    """Reads and lints a file. With an error of shape, that is all that can be told."""
+    """Reads and lints a file. While some steps cannot be read, the others are linted by the rules that need only them."""
     checked = load_flow(text, filename)
-    if checked.flow is None:
+    flow = checked.flow or readable_part(checked.loaded)
+    if flow is None:
         return FileReport(None, checked.problems)
-    found = lint(checked.flow, checked.loaded, known or Known(), tried)
+    found = lint(flow, checked.loaded, known or Known(), tried)
     found = ignores.silence(found, checked.loaded.text, filename, RULES)
+    if checked.flow is None:
+        found = [problem for problem in found if not RULES[problem.rule].whole]
     return FileReport(checked.flow, sort([*checked.problems, *found]))
 
 

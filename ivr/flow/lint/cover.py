@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from ivr.flow.lint.draft import Draft, Rule
 from ivr.flow.problems import Problem, Severity
 
-UNTESTED_STEP = Rule("untested-step", Severity.WARNING, "no test comes to this step")
-FAILING_TEST = Rule("failing-test", Severity.ERROR, "a test of the flow fails")
+UNTESTED_STEP = Rule("untested-step", Severity.WARNING, "no test comes to this step", whole=True)
+FAILING_TEST = Rule("failing-test", Severity.ERROR, "a test of the flow fails", whole=True)
 
 
 def untested(draft: Draft) -> Iterator[Problem]:

@@ -24,11 +24,15 @@ Kind = TypeVar("Kind", bound=Step)
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A kind of mistake. `code` is stable: it stands in files (`# lint: ignore=code`), in docs and in tests."""
+    """A kind of mistake. `code` is stable: it stands in files (`# lint: ignore=code`), in docs and in tests.
+
+    `whole`: certain only when every step could be read, so not told while one cannot.
+    """
 
     code: str
     severity: Severity
     about: str
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

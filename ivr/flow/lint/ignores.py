@@ -13,7 +13,7 @@ from ivr.flow.lint.draft import Rule
 from ivr.flow.problems import Problem, Severity, closest
 
 BAD_IGNORE = Rule("bad-ignore", Severity.WARNING, "a lint comment names no rule, or gives no reason")
-UNUSED_IGNORE = Rule("unused-ignore", Severity.INFO, "a lint comment silences nothing")
+UNUSED_IGNORE = Rule("unused-ignore", Severity.INFO, "a lint comment silences nothing", whole=True)
 
 _COMMENT = re.compile(r"(?:^|\s)(?P<comment>#\s*lint:\s*ignore\s*=\s*(?P<codes>[\w,-]*)[ \t]*(?P<reason>.*))$")
 
@@ -70,4 +70,3 @@ def _told(ignore: Ignore, filename: str, codes: Collection[str]) -> Problem:
     elif not ignore.reason:
         rule, message, hint = BAD_IGNORE, "no reason is given", f"# lint: ignore={ignore.code} why it is right here"
     return Problem(filename, ignore.line, ignore.col, message, rule.code, rule.severity, hint)
-

@@ -13,20 +13,27 @@ from ivr.flow.graph import fallback
 from ivr.flow.lint.draft import Draft, Rule, Spoken, steps_of, text_of
 from ivr.flow.lint.spoken import KeySaid, keys_said
 from ivr.flow.problems import Problem, Severity
+from ivr.flow.source import Path
 from ivr.flow.steps.menu import Menu
 from ivr.flow.steps.queue import QueueStep
 from ivr.flow.steps.say import Say
 
 AMBIGUOUS_KEYS = Rule("ambiguous-keys", Severity.ERROR, "one key is the beginning of another, or ranges overlap")
-KEY_NOT_SPOKEN = Rule("key-not-spoken", Severity.WARNING, "a key works but no words name it")
+KEY_NOT_SPOKEN = Rule("key-not-spoken", Severity.WARNING, "a key works but no words name it", whole=True)
 SPOKEN_KEY_MISSING = Rule("spoken-key-missing", Severity.WARNING, "the words name a key that does not work")
-OPERATOR_HIDDEN = Rule("operator-hidden", Severity.INFO, "0 leads to a person, but no prompt says so")
+OPERATOR_HIDDEN = Rule("operator-hidden", Severity.INFO, "0 leads to a person, but no prompt says so", whole=True)
 LABEL_ORDER = Rule("label-order", Severity.INFO, "options are not spoken in the order that is easiest to follow")
 
 _ORDER = "1234567890*#"
 
 
 def ambiguous_keys(draft: Draft) -> Iterator[Problem]:
+    """In menus; and in queues, where one key takes the callback and another leaves."""
+    for name, queue in steps_of(draft.flow, QueueStep):
+        if queue.callback and queue.exit_key == queue.callback.key:
+            path: Path = ("steps", name, "exit_key")
+            message = f'key "{queue.exit_key}" also takes the callback'
+            yield draft.problem(AMBIGUOUS_KEYS, path, message, "choose another key for one of them")
     for name, step in steps_of(draft.flow, Menu):
         keys = list(step.keys)
         for index, key in enumerate(keys):

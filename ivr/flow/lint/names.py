@@ -19,6 +19,7 @@ UNKNOWN_SKILL = Rule("unknown-skill", Severity.ERROR, "no agent of the queue has
 UNKNOWN_HOURS = Rule("unknown-hours", Severity.ERROR, "there are no such opening hours")
 UNKNOWN_BOX = Rule("unknown-box", Severity.ERROR, "there is no such mailbox")
 UNKNOWN_FLOW = Rule("unknown-flow", Severity.ERROR, "there is no such flow")
+NUMBER_CLASH = Rule("number-clash", Severity.ERROR, "two flows answer the same dialled number")
 CALLBACK_OUTSIDE_HOURS = Rule("callback-outside-hours", Severity.ERROR, "a callback ends before it can be made")
 
 
@@ -69,6 +70,15 @@ def skills(draft: Draft) -> Iterator[Problem]:
                 path = ("steps", name, "skills", index)
                 hint = expected(sorted(queues[step.queue]), skill)
                 yield draft.problem(UNKNOWN_SKILL, path, f'queue "{step.queue}" has no skill "{skill}"', hint)
+
+
+def number_clashes(draft: Draft) -> Iterator[Problem]:
+    for number in draft.flow.entry:
+        for other in (draft.known.flows or {}).values():
+            if number != "default" and number in other.entry and other.flow != draft.flow.flow:
+                message = f'{number} is answered by flow "{other.flow}" too'
+                hint = "one number, one flow: take it out of one of them"
+                yield draft.problem(NUMBER_CLASH, ("entry", number), message, hint, key=True)
 
 
 def callback_times(draft: Draft) -> Iterator[Problem]:

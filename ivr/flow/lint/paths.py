@@ -21,10 +21,12 @@ from ivr.flow.steps.set import SetStep
 UNKNOWN_TARGET = Rule("unknown-target", Severity.ERROR, "an exit leads to a step that does not exist")
 MISSING_EXIT = Rule("missing-exit", Severity.ERROR, "a step can end in a way that leads nowhere")
 UNEXPECTED_EXIT = Rule("unexpected-exit", Severity.ERROR, "an exit is written that this step can never take")
-UNREACHABLE = Rule("unreachable", Severity.WARNING, "no call can come to this step")
-TRAPPED = Rule("trapped", Severity.ERROR, "from here no way leads to the end of the call")
-SILENT_LOOP = Rule("silent-loop", Severity.ERROR, "steps lead round to themselves without waiting for anything")
-TIMEOUT_LOOP = Rule("timeout-loop", Severity.ERROR, "a caller who does nothing goes round for ever")
+UNREACHABLE = Rule("unreachable", Severity.WARNING, "no call can come to this step", whole=True)
+TRAPPED = Rule("trapped", Severity.ERROR, "from here no way leads to the end of the call", whole=True)
+SILENT_LOOP = Rule(
+    "silent-loop", Severity.ERROR, "steps lead round to themselves without waiting for anything", whole=True
+)
+TIMEOUT_LOOP = Rule("timeout-loop", Severity.ERROR, "a caller who does nothing goes round for ever", whole=True)
 
 
 def unknown_targets(draft: Draft) -> Iterator[Problem]:
@@ -68,6 +70,10 @@ def unexpected_exits(draft: Draft) -> Iterator[Problem]:
         if queue.on.exit and not queue.exit_key:
             path: Path = ("steps", name, "on", "exit")
             yield draft.problem(UNEXPECTED_EXIT, path, "no key leaves this queue", "add exit_key", key=True)
+        if queue.on.callback and queue.callback is None:
+            path = ("steps", name, "on", "callback")
+            hint = "add callback: {offer_after: 60s}"
+            yield draft.problem(UNEXPECTED_EXIT, path, "this queue offers no callback", hint, key=True)
     for name, menu in steps_of(draft.flow, Menu):
         if menu.on_fail and menu.on_silence and menu.on_invalid:
             path = ("steps", name, "on_fail")

@@ -9,15 +9,17 @@ import heapq
 from collections.abc import Iterator
 
 from ivr.flow.fields import RESERVED
-from ivr.flow.graph import END, UNKNOWN, Edge
+from ivr.flow.graph import END, UNKNOWN, Cause, Edge
 from ivr.flow.lint.draft import Draft, Rule, steps_of, text_of
 from ivr.flow.lint.spoken import LABEL_WORDS, seconds
 from ivr.flow.problems import Problem, Severity
 from ivr.flow.steps.menu import Menu
 
-NO_HUMAN = Rule("no-human", Severity.WARNING, "from here no person, callback or mailbox can be reached")
-TIME_TO_HUMAN = Rule("time-to-human", Severity.WARNING, "too much is said before the first person can be reached")
-MENU_DEPTH = Rule("menu-depth", Severity.WARNING, "a menu lies behind too many menus")
+NO_HUMAN = Rule("no-human", Severity.WARNING, "from here no person, callback or mailbox can be reached", whole=True)
+TIME_TO_HUMAN = Rule(
+    "time-to-human", Severity.WARNING, "too much is said before the first person can be reached", whole=True
+)
+MENU_DEPTH = Rule("menu-depth", Severity.WARNING, "a menu lies behind too many menus", whole=True)
 MENU_WIDTH = Rule("menu-width", Severity.WARNING, "a menu offers too many choices to keep in mind")
 
 MAX_SECONDS_TO_HUMAN = 40
@@ -28,7 +30,7 @@ _FAILURES = ("on_silence", "on_invalid", "on_fail")
 
 
 def no_human(draft: Draft) -> Iterator[Problem]:
-    """At the step where the way to people ends, and at the exit that ends a call because no key was pressed. Not for
+    """At the step where the way to people ends, and at the exit that hangs up on who has pressed nothing yet. Not for
     steps from which nothing leads anywhere: that is another rule's."""
     if draft.placed_by_us:
         return
@@ -42,9 +44,23 @@ def no_human(draft: Draft) -> Iterator[Problem]:
         message = f'from step "{name}" no person can be reached'
         hint = "lead an exit to a queue, transfer, callback or voicemail"
         yield draft.problem(NO_HUMAN, ("steps", name), message, hint, key=True)
-    for name in inbound:
+    for name in _without_keys(draft):
         if name in helped:
             yield from _hung_up_on(draft, name, helped)
+
+
+def _without_keys(draft: Draft) -> Iterator[str]:
+    """The steps that a caller may come to before he has pressed any key, and before he has reached a person."""
+    waiting = list(draft.graph.entries)
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop(0)
+        if name in found or name not in draft.flow.steps:
+            continue
+        found.add(name)
+        yield name
+        if not draft.flow.steps[name].human:
+            waiting += [edge.target for edge in draft.graph.edges[name] if edge.cause is not Cause.CALLER]
 
 
 def _hung_up_on(draft: Draft, name: str, helped: set[str]) -> Iterator[Problem]:

@@ -14,7 +14,7 @@ from ivr.flow.problems import Problem, Severity, expected
 from ivr.flow.steps.say import Say
 
 UNKNOWN_PROMPT = Rule("unknown-prompt", Severity.ERROR, "a step speaks a prompt that does not exist")
-UNUSED_PROMPT = Rule("unused-prompt", Severity.WARNING, "no step speaks this prompt")
+UNUSED_PROMPT = Rule("unused-prompt", Severity.WARNING, "no step speaks this prompt", whole=True)
 MISSING_LANGUAGE = Rule("missing-language", Severity.ERROR, "words are missing in a language that the flow declares")
 UNKNOWN_LANGUAGE = Rule("unknown-language", Severity.ERROR, "a language is used that the flow does not declare")
 PROMPT_TOO_LONG = Rule("prompt-too-long", Severity.WARNING, "a prompt is longer than callers listen")

@@ -9,7 +9,7 @@ from ivr.flow.model import Flow
 from ivr.flow.problems import Problem, Severity, expected
 from ivr.flow.steps.subflow import MAX_DEPTH, Subflow
 
-RECURSION = Rule("recursion", Severity.ERROR, "a flow calls itself, or calls go too deep")
+RECURSION = Rule("recursion", Severity.ERROR, "a flow calls itself, or calls go too deep", whole=True)
 SUBFLOW_INPUTS = Rule(
     "subflow-inputs", Severity.ERROR, "a subflow is not given what it takes, or gives back what it has not"
 )

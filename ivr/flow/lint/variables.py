@@ -22,8 +22,8 @@ from ivr.flow.steps.queue import QueueStep
 from ivr.flow.steps.set import SetStep
 from ivr.flow.steps.subflow import Subflow
 
-UNDEFINED_VARIABLE = Rule("undefined-variable", Severity.ERROR, "a name is read that may not be set there")
-UNUSED_VARIABLE = Rule("unused-variable", Severity.WARNING, "a variable is set and never read")
+UNDEFINED_VARIABLE = Rule("undefined-variable", Severity.ERROR, "a name is read that may not be set there", whole=True)
+UNUSED_VARIABLE = Rule("unused-variable", Severity.WARNING, "a variable is set and never read", whole=True)
 
 BUILTIN = ("lang", "caller", "called", "now", "queue", "hours")
 
