@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from callback.queues import QueuesFile, read_queues
 from callback.timekeeper import last_tick_ms
 from ivr import redis_server, supervise
 from ivr.clock import SystemClock
@@ -20,6 +21,9 @@ from ivr.config import CLOCK_FILE, Settings, load
 from ivr.supervise import Part, Stop
 
 DEMO_SPEED = 10.0
+AHEAD_MS = 2 * 3_600_000  # of open hours that a demo wants before it
+SETTLED_MS = 1_800_000
+DAYS_AHEAD = 14
 WORKER_GRACE_S = 25.0  # longer than an errand may take (callback.jobs.JOB_SECONDS)
 
 
@@ -33,7 +37,7 @@ def up() -> None:
 
 @click.command()
 @click.option(
-    "--speed", type=click.FloatRange(1, 20), default=DEMO_SPEED, show_default=True, help="Times the wall clock."
+    "--speed", type=click.FloatRange(2, 20), default=DEMO_SPEED, show_default=True, help="Times the wall clock."
 )
 def demo(speed: float) -> None:
     """`up`, and a busy simulated day: callers who dial in, wait, take callbacks, and agents who answer."""
@@ -55,22 +59,38 @@ def parts_of(settings: Settings) -> list[Part]:
     return [Part("web", (*_retorno(), "web")), *workers, Part("timekeeper", (*_retorno(), "timekeeper"))]
 
 
-def demo_clock(wall_ms: int, last_ms: int, speed: float) -> str:
-    """A clock that runs `speed` times as fast and shows `last_ms` now, if that is later than the wall clock: it stood still
-    while the demo was stopped, so that nothing that waits finds itself overdue by hours."""
-    if speed == 1:
-        return ""
-    now = max(wall_ms, last_ms)
-    base = int((wall_ms * speed - now) // (speed - 1))  # solves base + (wall - base) * speed = now
+def demo_clock(wall_ms: int, shown_ms: int, speed: float) -> str:
+    """A clock (RETORNO_CLOCK) that shows `shown_ms` now, at `wall_ms`, and runs `speed` times as fast."""
+    base = int((wall_ms * speed - shown_ms) // (speed - 1))  # solves base + (wall - base) * speed = shown
     return f"scaled:{base}:{speed:g}"
 
 
+def business_time(now_ms: int, file: QueuesFile) -> int:
+    """`now_ms` if every queue is open then and for `AHEAD_MS` more, else a while after they next open: at night a demo would
+    show an empty house."""
+    for _ in range(DAYS_AHEAD * len(file.queues)):
+        for queue in file.queues.values():
+            opening = file.opening(queue, now_ms)
+            if not opening.is_open:
+                now_ms = opening.opens_ms + SETTLED_MS
+                break
+            if opening.closes_ms and opening.closes_ms - now_ms < AHEAD_MS:
+                now_ms = opening.closes_ms + 1
+                break
+        else:
+            return now_ms
+    return now_ms
+
+
 def _demo_clock(settings: Settings, speed: float) -> str:
-    """The demo's clock; also left in the data directory, for commands that are called while it runs."""
+    """The demo's clock, in business hours. It stands still while the demo is stopped, so that nothing that waits finds itself
+    overdue by hours. Left in the data directory too, for commands that are called while the demo runs."""
     client = redis_server.connect(redis_server.ensure(settings))
     last = last_tick_ms(client, settings.tenant) or 0
     client.close()
-    text = demo_clock(SystemClock().now_ms(), last, speed)
+    wall = SystemClock().now_ms()
+    shown = business_time(max(wall, last), read_queues(settings.flows_dir / "queues.yaml"))
+    text = demo_clock(wall, shown, speed)
     (settings.data_dir / CLOCK_FILE).write_text(text)
     return text
 
