@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """One HTTP request of an `http` step. -> `ok {status, body}` | `failed {status, why}`.
+    """One HTTP request of an `http` step. -> `ok {code, body}` | `failed {code, why}`.
 
     `secret` names a configured bearer token; the token itself is never in a flow or a session.
     """

@@ -44,9 +44,13 @@ class Turn:
 
 
 def start(flows: Flows, session: Session) -> Session:
-    """A new session placed at its flow's entry step, in the language of the number dialled. It waits for `Started`."""
+    """A new session placed at its flow's entry step, in the language of the number dialled. It waits for `Started`.
+
+    An input of the flow that it was not given is None.
+    """
     flow = flows.get(session.flow, session.version).flow
     new = copy_session(session)
+    new.variables = {**dict.fromkeys(flow.inputs), **new.variables}
     entry = flow.entry.get(new.called) or flow.entry.get("default") or next(iter(flow.entry.values()))
     new.step = entry.to
     if new.lang not in flow.languages:

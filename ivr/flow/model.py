@@ -88,7 +88,8 @@ class Defaults(Model):
 
 
 class TestCall(Model):
-    """The call that a test makes. `at` is local time in `timezone` (default: the first hours object's, else UTC)."""
+    """The call that a test makes. `at` is local time in the zone of the first hours object, else UTC. `from: withheld` hides
+    the caller's number. `leg`: whose phone rings, in the flow of a call that we place."""
 
     to: str = "default"
     caller: str = Field(default="+5511987654321", alias="from")
@@ -98,15 +99,18 @@ class TestCall(Model):
         Marker("moment", "a local time: 2026-03-10 10:00"),
     ] = "2026-03-10 10:00"
     lang: Lang | None = None
+    leg: Literal["", "agent", "customer"] = ""
 
 
 class FlowTest(Model):
-    """A scripted call (see docs/flows.md). Script items are checked by the test runner."""
+    """A scripted call (see docs/flows.md). `with`: variables that the call begins with. `mock`: answers by http step. `line`: what
+    the line answers when asked (`join: full`). Script items are checked by the test runner, `ivr.trial`."""
 
     name: str
     call: TestCall = TestCall()
     given: dict[VariableName, Any] = Field(default={}, alias="with")
     mock: dict[Name, dict[str, Any]] = {}
+    line: dict[str, Any] = {}
     script: list[Any] = Field(min_length=1)
 
 
