@@ -49,7 +49,7 @@ def flow() -> None:
     default="flows",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="Where queues.yaml, prompts and the other flows are.",
+    help="Where queues.yaml, prompts and the other flows are, for files that have no queues.yaml beside them.",
 )
 @click.option("--http-hosts", envvar="RETORNO_HTTP_HOSTS", help="Hosts that http steps may ask, with commas between.")
 def lint_files(paths: tuple[Path, ...], form: str, flows_dir: Path, http_hosts: str | None) -> None:
@@ -62,8 +62,9 @@ def lint_files(paths: tuple[Path, ...], form: str, flows_dir: Path, http_hosts: 
     files = list(_files(paths or (flows_dir,)))
     if not files:
         raise click.UsageError("no .yaml files there")
-    known = known_here(flows_dir, http_hosts)
-    problems = [problem for file in files for problem in _check(file, known)]
+    folders = {file: file.parent if (file.parent / QUEUES_FILE).is_file() else flows_dir for file in files}
+    known = {folder: known_here(folder, http_hosts) for folder in set(folders.values())}
+    problems = [problem for file in files for problem in _check(file, known[folders[file]])]
     click.echo(render(problems, Format(form)), nl=bool(problems) or form == Format.JSON)
     _sum_up(problems, len(files))
     sys.exit(1 if problems else 0)
@@ -76,7 +77,7 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
 
 def _read(path: Path) -> bytes:
     if str(path) == STDIN:
-        return click.get_binary_stream("stdin").read()
+        return sys.stdin.buffer.read()
     return path.read_bytes()
 
 
