@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import structlog
 
 from callback.attempts import Begun
-from callback.model import Leg
+from callback.model import Leg, Mode
 from callback.service import Line
 from ivr.calls import Calls, Gone, Outgoing, Provider, Refused, Unsure
 from ivr.clock import Clock
@@ -101,15 +101,12 @@ VERBS: Final[Mapping[str, Callable[..., None]]] = {"dial": dial, "connect": conn
 
 
 def _values(begun: Begun, clock: Clock) -> dict[str, str | int]:
-    """What the flow of the placed call may speak of: its `inputs`. `message`: why he is told that he will not be served,
-    empty when he is to be connected."""
+    """What the flow of the placed call may speak of. `purpose`: connect, or tell (that he will not be served)."""
     titles = begun.queue.title
     waited_ms = max(0, clock.now_ms() - begun.entry.entered_ms)
     return {
-        "leg": begun.leg.value,
-        "order": begun.attempt.order.value,
-        "queue": begun.queue.name,
-        "title": titles.get(begun.lang) or next(iter(titles.values()), begun.queue.name),
-        "waited_s": waited_ms // 1000,
-        "message": "closing" if begun.tell else "",
+        "purpose": "tell" if begun.tell else "connect",
+        "queue_title": titles.get(begun.lang) or next(iter(titles.values()), begun.queue.name),
+        "waited_min": waited_ms // 60_000,
+        "on_line": int(begun.entry.mode is Mode.LIVE),
     }
