@@ -85,7 +85,8 @@ def build(
     flows = FlowShelf(
         redis, settings.tenant, settings.flows_dir, _checker(rules, settings), clock, settings.default_flow
     )
-    fetch = Fetcher(settings.http_hosts, settings.secrets, _stand_ins(settings))
+    secrets = {"crm_token": "demo", **settings.secrets} if settings.demo else settings.secrets
+    fetch = Fetcher(settings.http_hosts, secrets, _stand_ins(settings))
     calls = Calls(Sessions(redis, settings.tenant), flows, line, clock, fetch, provider)
     return Parts(settings, clock, redis, rules, line, flows, calls, provider)
 
