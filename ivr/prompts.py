@@ -21,6 +21,8 @@ from ivr.flow.fields import Audio, PromptRef
 from ivr.flow.model import Flow
 from ivr.instructions import Play, Say
 
+_UNSPEAKABLE = (ValueError, TypeError, AttributeError, OverflowError, OSError)
+"""What a filter raises at a value that is not of its kind: a host's answer is not always what an author expects."""
 _FEW_MINUTES = {"pt": "alguns minutos", "en": "a few minutes", "es": "unos minutos"}
 
 
@@ -58,7 +60,10 @@ def spoken_text(template: str, environment: Environment, zone: tzinfo) -> str:
         value = part.expression.evaluate(environment)
         if isinstance(value, Sensitive):
             raise ExpressionError(f"'{part.expression.text}' is sensitive and is never spoken")
-        said.append(said_as(part.filter, value, environment.lang, zone))
+        try:
+            said.append(said_as(part.filter, value, environment.lang, zone))
+        except _UNSPEAKABLE:
+            raise ExpressionError(f"'{part.expression.text}' cannot be said as {part.filter}", part.column) from None
     return "".join(said)
 
 
@@ -119,30 +124,48 @@ def phone_words(number: str) -> str:
     return ", ".join(" ".join(group) for group in groups)
 
 
-def day_words(at: Any, lang: str, zone: tzinfo, *, now_ms: int = 0) -> str:
-    """The day of `at` (epoch ms, or an ISO date): today, tomorrow, else weekday and date as the language writes it."""
+def day_words(at: Any, lang: str, zone: tzinfo) -> str:
+    """The day of `at` (epoch ms, or an ISO date) as the language writes it: "terça-feira, 10 de março", "Tuesday, March 10"."""
     day = date.fromisoformat(at) if isinstance(at, str) else datetime.fromtimestamp(at / 1000, zone).date()
     spoken = words.spoken(lang)
-    if now_ms:
-        ahead = (day - datetime.fromtimestamp(now_ms / 1000, zone).date()).days
-        if ahead in (0, 1):
-            return words.sentence("tomorrow" if ahead else "today", lang)
-    pattern = {"pt": "EEEE, d 'de' MMMM", "es": "'el' EEEE d 'de' MMMM", "en": "'on' EEEE, MMMM d"}[
-        spoken.split("-")[0]
-    ]
+    pattern = {"pt": "EEEE, d 'de' MMMM", "es": "'el' EEEE d 'de' MMMM", "en": "EEEE, MMMM d"}[spoken.split("-")[0]]
     return str(format_date(day, pattern, locale=spoken.replace("-", "_")))
 
 
+def on_day_words(at_ms: int, lang: str, zone: tzinfo, *, now_ms: int) -> str:
+    """The day as it stands in a sentence: "today", "tomorrow", "on Tuesday, March 10"."""
+    day = datetime.fromtimestamp(at_ms / 1000, zone).date()
+    ahead = (day - datetime.fromtimestamp(now_ms / 1000, zone).date()).days
+    if ahead in (0, 1):
+        return words.sentence("tomorrow" if ahead else "today", lang)
+    weekend = day.weekday() >= 5  # o sábado, o domingo; a segunda-feira
+    before = {"pt": "no " if weekend else "na ", "en": "on ", "es": ""}
+    return before[words.spoken(lang).split("-")[0]] + day_words(at_ms, lang, zone)
+
+
 def time_words(at: Any, lang: str, zone: tzinfo) -> str:
-    """The time of day of `at` (epoch ms, or `hh:mm`): "14h30", "2:30 PM", "14:30"."""
-    hour, minute = (
-        (int(part) for part in at.split(":"))
-        if isinstance(at, str)
-        else ((moment := datetime.fromtimestamp(at / 1000, zone)).hour, moment.minute)
-    )
+    """The time of day of `at` (epoch ms, or `hh:mm`): "14h30", "2:30 PM", "2:30 de la tarde"."""
+    hour, minute = _clock(at, zone)
+    past = f":{minute:02d}" if minute else ""
     base = words.spoken(lang).split("-")[0]
     if base == "pt":
-        return f"{hour}h{minute:02d}" if minute else f"{hour} horas"
+        return f"{hour}h{minute:02d}" if minute else f"{hour} {'hora' if hour == 1 else 'horas'}"
     if base == "es":
-        return f"{hour}:{minute:02d}"
-    return f"{hour % 12 or 12}{f':{minute:02d}' if minute else ''} {'AM' if hour < 12 else 'PM'}"
+        part = "mañana" if hour < 12 else "tarde" if hour < 19 else "noche"
+        return f"{hour % 12 or 12}{past} de la {part}"
+    return f"{hour % 12 or 12}{past} {'AM' if hour < 12 else 'PM'}"
+
+
+def at_time_words(at_ms: int, lang: str, zone: tzinfo) -> str:
+    """The time as it stands in a sentence: "às 14h30", "at 2:30 PM", "a la 1:30 de la tarde"."""
+    hour, _ = _clock(at_ms, zone)
+    before = {"pt": "à " if hour == 1 else "às ", "en": "at ", "es": "a la " if hour % 12 == 1 else "a las "}
+    return before[words.spoken(lang).split("-")[0]] + time_words(at_ms, lang, zone)
+
+
+def _clock(at: Any, zone: tzinfo) -> tuple[int, int]:
+    if isinstance(at, str):
+        hour, minute = at.split(":")[:2]
+        return int(hour), int(minute)
+    moment = datetime.fromtimestamp(at / 1000, zone)
+    return moment.hour, moment.minute

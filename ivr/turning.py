@@ -108,10 +108,10 @@ class Turning:
         return prompts.phone_words(number)
 
     def day(self, at_ms: int) -> str:
-        return prompts.day_words(at_ms, self.session.lang, prompts.timezone(self.flow), now_ms=self.now_ms)
+        return prompts.on_day_words(at_ms, self.session.lang, prompts.timezone(self.flow), now_ms=self.now_ms)
 
     def clock_time(self, at_ms: int) -> str:
-        return prompts.time_words(at_ms, self.session.lang, prompts.timezone(self.flow))
+        return prompts.at_time_words(at_ms, self.session.lang, prompts.timezone(self.flow))
 
     def say(self, prompt: PromptRef | None, *, barge_in: bool = True) -> None:
         """Speak a prompt of the author, by name or in place. Raises ExpressionError."""
@@ -126,8 +126,11 @@ class Turning:
         """Speak one of the built-in sentences."""
         self.speech.append(Say(words.sentence(key, self.session.lang, **values), self.session.lang))
 
-    def label(self, text: Mapping[str, Any]) -> str:
-        return prompts.plain(text, self.environment())
+    def option(self, label: Mapping[str, Any], key: str) -> None:
+        """Speak one choice of a menu: "For sales, press 1"."""
+        s = self.session
+        key = words.sentence(f"key {key}", s.lang) if key in ("*", "#") else key
+        self.speech.append(Say(words.option(prompts.plain(label, self.environment()), key, s.lang), s.lang))
 
     def leave(self, step: Step, exit_name: str) -> Move:
         """Out of `step` by one of its exits, or by what it falls back on."""

@@ -241,7 +241,7 @@ ITEMS: dict[str, Item] = {
     "wait": Item(_wait, "duration", ("queue",)),
     "queue": Item(_queue, "place"),
     "line": Item(_line, "line"),
-    "answer": Item(_answer, "text"),
+    "answer": Item(_answer, "word"),
     "talk": Item(_talk, "duration", ("outcome",)),
     "voicemail": Item(_voicemail, "text"),
     "transfer": Item(_transfer, "text", ("outcome",)),

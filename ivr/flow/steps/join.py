@@ -26,7 +26,7 @@ class JoinExits(On):
 
 class JoinStep(Step):
     """The person accepted. Enters the room of the attempt, or holds until the other leg has. `next` follows the talk;
-    `gone`: the other side is not there any more (`next` unless named)."""
+    `gone`: the other side is not there any more; unless named, he is told so and goes on to `next`."""
 
     waits: ClassVar[bool] = True
     human: ClassVar[bool] = True
@@ -42,7 +42,8 @@ class JoinStep(Step):
     def resume(self, turning: Turning, given: Input) -> Move:
         s = turning.session
         if isinstance(given, Answer) and given.outcome == "gone":
-            turning.tell("other_gone")
+            if self.on.gone is None:
+                turning.tell("other_gone")
             return Go(self.on.gone or self.next)
         if isinstance(given, Joined) or (isinstance(given, Answer) and given.outcome == "room"):
             return Wait(Join(turning.take_speech(), s.attempt))

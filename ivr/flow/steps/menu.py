@@ -14,7 +14,6 @@ from ivr.flow.steps.base import OptionalTarget, Step
 from ivr.flow.steps.tries import try_again
 from ivr.inputs import Digits
 from ivr.moves import Go
-from ivr.words import sentence
 
 if TYPE_CHECKING:
     from ivr.inputs import Input
@@ -79,7 +78,7 @@ class Menu(Step):
         choices = self.choices(turning)
         for key, choice in choices.items():
             if choice.label is not None:
-                turning.tell("option", label=turning.label(choice.label), key=_key_words(turning, key))
+                turning.option(choice.label, key)
         longest = max(key_length(key) for key in choices)
         inter = self.inter_digit if longest > 1 else None
         return turning.gather(longest, timeout_ms=self.timeout, inter_digit_ms=inter, barge_in=self.barge_in)
@@ -109,7 +108,3 @@ def key_matches(key: str, digits: str) -> bool:
     if high:
         return digits.isdigit() and low <= digits <= high
     return all((want == "X" and got.isdigit()) or want == got for want, got in zip(low, digits, strict=True))
-
-
-def _key_words(turning: Turning, key: str) -> str:
-    return sentence(f"key {key}", turning.session.lang) if key in "*#" else key
