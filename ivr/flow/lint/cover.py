@@ -21,8 +21,8 @@ def untested(draft: Draft) -> Iterator[Problem]:
             UNTESTED_STEP, ("flow",), message, "add tests: with one call for each way through", key=True
         )
         return
-    if draft.tried is None:
-        return
+    if draft.tried is None or draft.tried.failed:
+        return  # a test that fails ends early, and what it did not come to says nothing
     for name in draft.reachable():
         if name not in draft.tried.visited:
             message = f'no test comes to step "{name}"'

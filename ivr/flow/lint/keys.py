@@ -25,6 +25,8 @@ OPERATOR_HIDDEN = Rule("operator-hidden", Severity.INFO, "0 leads to a person, b
 LABEL_ORDER = Rule("label-order", Severity.INFO, "options are not spoken in the order that is easiest to follow")
 
 _ORDER = "1234567890*#"
+_LONGEST = 2
+"""Digits of a key that words are taken to name; more are a telephone number: `in an emergency, dial 911`."""
 
 
 def ambiguous_keys(draft: Draft) -> Iterator[Problem]:
@@ -84,7 +86,11 @@ def _missing(draft: Draft, name: str, working: list[str], spoken: list[Spoken]) 
     for prompt in spoken:
         for lang, value in prompt.words.items():
             for said in keys_said(text_of(value)):
-                if said.key not in told and not any(_matches(key, said.key) for key in working):
+                if (
+                    len(said.key) <= _LONGEST
+                    and said.key not in told
+                    and not any(_matches(key, said.key) for key in working)
+                ):
                     told.add(said.key)
                     where = (*prompt.path, lang)
                     message = f'"{said.phrase}" is said at step "{name}", which has no key {said.key}'

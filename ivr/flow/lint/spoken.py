@@ -16,7 +16,7 @@ _TEMPLATE = re.compile(r"\{\{.*?\}\}")
 _VERB = (
     r"digit(?:e|ar|ando)|digita|tecle|marque|marca|pulse|pulsa|oprima|aperte|pression[ea]|presion[ea]|press|dial|disque"
 )
-_FILLER = r"(?:(?:a|o|na|no|en|el|la|the|key|tecla|número|numero|number|opção|opción|option|sobre)\s+)*"
+_FILLER = r"(?:(?:a|o|de|do|da|del|na|no|en|el|la|the|key|tecla|número|numero|number|opção|opción|option|sobre)\s+)*"
 _DIGIT = {
     "0": "zero cero",
     "1": "um uma un uno una one",
@@ -59,6 +59,12 @@ class KeySaid:
     before_option: bool
 
 
+_MORE = re.compile(
+    rf"(?:,|\s(?:e|and|ou|or|y|o))\s*(?P<key>{_KEY})(?=\s+(?:para|for|to)\b|\s*(?:[.;!?,]|$))", re.IGNORECASE
+)
+"""Keys after the first that share its verb: `press 1 for sales, 2 for support`."""
+
+
 def seconds(text: str) -> float:
     """How long `text` takes to say. A filled-in value counts as two words."""
     return len(_TEMPLATE.sub("valor valor", text).split()) * 60 / WORDS_PER_MINUTE
@@ -73,13 +79,9 @@ def keys_said(text: str) -> list[KeySaid]:
             continue
         before_option = bool(re.match(r"\s+(?:para|for|to)\b", after, re.IGNORECASE))
         for word in re.findall(_KEY, match["keys"], re.IGNORECASE):
-            if word.lower() in _ARTICLES and not _ON.match(after):
-                continue
-            found.append(KeySaid(_KEYS.get(word.lower(), word), match[0], before_option))
+            if word.lower() not in _ARTICLES or _ON.match(after):
+                found.append(KeySaid(_KEYS.get(word.lower(), word), match[0], before_option))
+        for more in _MORE.finditer(re.split(rf"[.;!?]|\b(?:{_VERB})\b", after, maxsplit=1, flags=re.IGNORECASE)[0]):
+            key = _KEYS.get(more["key"].lower(), more["key"])
+            found.append(KeySaid(key, more[0].strip(" ,"), before_option))
     return found
-
-
-def before_verbs(text: str) -> bool:
-    """Whether `text` says "For sales, press 1": an option stands before the first key."""
-    first = _SAID.search(text)
-    return first is not None and bool(text[: first.start()].strip())
