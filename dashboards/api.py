@@ -15,7 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 from redis.exceptions import RedisError
 
 from callback.board import AgentRow, Bar, QueueRow, Today, agent_rows
-from callback.model import Entry, EntryState, Mode, QueueSnapshot
+from callback.model import Agent, Entry, EntryState, Mode, QueueSnapshot
+from callback.service import NotSignedIn, UnknownAgent
 from dashboards.access import may_act, may_read
 from dashboards.board.attention import Attention, Level, Reason, worst_first
 from dashboards.board.routes import event_stream
@@ -121,8 +122,8 @@ class Route:
     name: str
     summary: str
     view: Callable[..., Any]
-    answer: type | None
-    body: type | None = None
+    answer: type[Any] | None
+    body: type[Any] | None = None
     query: tuple[tuple[str, str, dict[str, Any]], ...] = ()
     refusals: tuple[int, ...] = ()
     media: str = "application/json"
@@ -147,10 +148,10 @@ def read_queues(context: Context) -> QueuesJson:
 def read_entries(context: Context, queue: str) -> EntriesJson:
     if queue not in context.parts.line.queues():
         raise Problem(404, "no_such_queue", "No queue has this name. GET /api/v1/queues lists them.")
-    limit = request.args.get("limit", default=100, type=int)
-    if not 1 <= limit <= ENTRIES_MAX:
+    text = request.args.get("limit", "100")
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= ENTRIES_MAX:
         raise Problem(400, "bad_limit", f"limit is a whole number from 1 to {ENTRIES_MAX}.")
-    entries = context.parts.line.waiting(queue, limit)
+    entries = context.parts.line.waiting(queue, int(text))
     return EntriesJson(queue, tuple(_entry(n, entry) for n, entry in enumerate(entries, 1)))
 
 
@@ -166,46 +167,44 @@ def read_stream(context: Context) -> Response:
 
 
 def sign_in(context: Context, agent: str) -> AgentRow:
-    return _act(context, agent, context.parts.line.sign_in)
+    return _act(agent, context.parts.line.sign_in)
 
 
 def sign_out(context: Context, agent: str) -> AgentRow:
-    return _act(context, agent, context.parts.line.sign_out)
+    return _act(agent, context.parts.line.sign_out)
 
 
 def ready(context: Context, agent: str) -> AgentRow:
-    return _act(context, agent, context.parts.line.ready)
+    return _act(agent, context.parts.line.ready)
 
 
 def pause(context: Context, agent: str, body: PauseBody) -> AgentRow:
-    return _act(context, agent, lambda agent: context.parts.line.pause(agent, body.reason))
+    return _act(agent, lambda agent: context.parts.line.pause(agent, body.reason))
 
 
 def wrap_up_done(context: Context, agent: str) -> AgentRow:
-    return _act(context, agent, context.parts.line.wrap_up_done)
+    return _act(agent, context.parts.line.wrap_up_done)
 
 
 def cancel_callback(context: Context, entry: str) -> CancelledJson:
     line = context.parts.line
-    found = line.entry(entry)
-    if found is None or found.mode is not Mode.CALLBACK:
+    if line.entry(entry) is None:
         raise Problem(404, "no_such_callback", "No callback has this id.")
-    line.cancel(entry, "operator")
+    if not line.cancel(entry):
+        raise Problem(
+            409, "not_open", "This is no open callback: it never was one, is in a talk already, or has ended."
+        )
     return CancelledJson(entry)
 
 
-def _act(context: Context, agent: str, verb: Callable[[str], object]) -> AgentRow:
+def _act(agent: str, verb: Callable[[str], Agent]) -> AgentRow:
     """Do it, and answer with the agent as he is now: a pause asked for in a talk begins after it."""
-    _agent(context, agent)
-    verb(agent)
-    return _agent(context, agent)
-
-
-def _agent(context: Context, agent: str) -> AgentRow:
-    for row in agent_rows(context.parts.line.agents()):
-        if row.id == agent:
-            return row
-    raise Problem(404, "no_such_agent", "No agent has this id. GET /api/v1/agents lists them.")
+    try:
+        return agent_rows([verb(agent)])[0]
+    except UnknownAgent as err:
+        raise Problem(404, "no_such_agent", "No agent has this id. GET /api/v1/agents lists them.") from err
+    except NotSignedIn as err:
+        raise Problem(409, "not_signed_in", "The agent is offline. Sign him in first.") from err
 
 
 def _reading(context: Context) -> Reading:
@@ -280,7 +279,7 @@ ROUTES: tuple[Route, ...] = (
         "POST",
         "/agents/{agent}/sign-in",
         "signIn",
-        "Sign an agent in; he is paused until ready",
+        "Sign an agent in; he is ready",
         sign_in,
         AgentRow,
         refusals=(404, 409),
@@ -367,14 +366,16 @@ def _rule(path: str) -> str:
 
 def _view(route: Route, context: Context) -> Callable[..., Response]:
     settings = context.parts.settings
+    adapter: TypeAdapter[Any] | None = TypeAdapter(route.answer) if route.answer else None
 
     def view(**path: str) -> Response:
         (may_act if route.acts else may_read)(request, settings)
         given: dict[str, Any] = {**path, "body": _body(route.body)} if route.body else dict(path)
         answer = route.view(context, **given)
-        if isinstance(answer, Response):
-            return answer
-        response = Response(TypeAdapter(route.answer).dump_json(answer), content_type="application/json")
+        if adapter is None:
+            stream: Response = answer
+            return stream
+        response = Response(adapter.dump_json(answer), content_type="application/json")
         response.headers["Cache-Control"] = "no-store"
         return response
 

@@ -11,7 +11,8 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,6 +41,40 @@ class Reading:
     down: bool = False
 
 
+class Listener:
+    """One stream's place in the feed. Whoever got it closes it, also when he never began to read."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._inbox: queue.Queue[Reading] = queue.Queue(maxsize=2)
+
+    def __iter__(self) -> Iterator[Reading | None]:
+        """The reading of now, then every later one, at most one a period; None after a long silence."""
+        last = self._feed.now()
+        yield last
+        while True:
+            try:
+                reading = self._inbox.get(timeout=SILENCE_S)
+            except queue.Empty:
+                yield None
+                continue
+            if reading.number > last.number:
+                last = reading
+                yield reading
+
+    def offer(self, reading: Reading) -> None:
+        """Give the reading; a listener that has not taken the last two loses the older one."""
+        try:
+            self._inbox.put_nowait(reading)
+        except queue.Full:
+            with suppress(queue.Empty):  # taken just now: there is room all the same
+                self._inbox.get_nowait()
+            self._inbox.put_nowait(reading)
+
+    def close(self) -> None:
+        self._feed.leave(self)
+
+
 class Feed:
     """The readings of this process.
 
@@ -55,7 +90,7 @@ class Feed:
         self._reading = Reading(0, None, {})
         self._read_at = float("-inf")  # on the monotonic clock: pacing, never deciding
         self._lock = threading.Lock()
-        self._listeners: set[queue.Queue[Reading]] = set()
+        self._listeners: set[Listener] = set()
         self._listening = threading.Lock()
         self._reader: threading.Thread | None = None
 
@@ -71,39 +106,36 @@ class Feed:
                 self._read_at = time.monotonic()
             return self._reading
 
-    def listen(self) -> Iterator[Reading | None]:
-        """Every reading from now on, at most one a period; None after a long silence. Raises `Crowded` at once."""
-        mine: queue.Queue[Reading] = queue.Queue(maxsize=2)
+    def listen(self) -> Listener:
+        """A place in the feed. Raises `Crowded`."""
         with self._listening:
             if len(self._listeners) >= self._limit:
                 raise Crowded(f"{self._limit} boards are open already")
-            self._listeners.add(mine)
+            listener = Listener(self)
+            self._listeners.add(listener)
             if self._reader is None:
                 self._reader = threading.Thread(target=self._read_on, name="board", daemon=True)
                 self._reader.start()
-        return self._readings(mine)
+        return listener
 
-    def _readings(self, mine: queue.Queue[Reading]) -> Iterator[Reading | None]:
-        try:
-            yield self.now()
-            while True:
-                try:
-                    yield mine.get(timeout=SILENCE_S)
-                except queue.Empty:
-                    yield None
-        finally:
-            self._listeners.discard(mine)
+    def leave(self, listener: Listener) -> None:
+        with self._listening:
+            self._listeners.discard(listener)
 
     def _read_on(self) -> None:
         while True:
-            reading = self.now()
+            try:
+                reading = self.now()
+            except Exception:  # a fault of ours: told with its traceback, shown as silence, tried again
+                log.exception("board_reader_failed")
+                reading = replace(self._reading, number=next(self._numbers), down=True)
             with self._listening:
                 if not self._listeners:
                     self._reader = None
                     return
                 listeners = list(self._listeners)
             for listener in listeners:
-                _offer(listener, reading)
+                listener.offer(reading)
             time.sleep(self._period_s)
 
     def _next(self, before: Reading) -> Reading:
@@ -117,19 +149,7 @@ class Feed:
         return Reading(number, board, settle(before.attention, board))
 
 
-def _offer(listener: queue.Queue[Reading], reading: Reading) -> None:
-    """Give the reading; a listener that has not taken the last two loses the older one."""
-    try:
-        listener.put_nowait(reading)
-    except queue.Full:
-        try:
-            listener.get_nowait()
-        except queue.Empty:
-            log.debug("listener_caught_up")
-        listener.put_nowait(reading)
-
-
-def frames(readings: Iterator[Reading | None], show: Callable[[Reading], dict[str, Any]]) -> Iterator[str]:
+def frames(readings: Iterable[Reading | None], show: Callable[[Reading], dict[str, Any]]) -> Iterator[str]:
     """The readings as server-sent events: `board` when what `show` gives has changed, else `beat` with its time only.
 
     `show` gives a JSON object whose `at_ms` is not counted as a change: the reader's own timers tick on without us.

@@ -97,10 +97,11 @@ def blueprint(parts: Parts, feed: Feed) -> Blueprint:
 def event_stream(feed: Feed, show: Callable[[Reading], dict[str, Any]]) -> Response:
     """The feed as server-sent events. Raises `Problem` 503 when too many are open."""
     try:
-        readings = feed.listen()
+        listener = feed.listen()
     except Crowded as err:
         raise Problem(503, "crowded", f"{err}. Poll instead.", {"Retry-After": "30"}) from err
-    response = Response(frames(readings, show), content_type="text/event-stream")
+    response = Response(frames(listener, show), content_type="text/event-stream")
+    response.call_on_close(listener.close)
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"  # nginx would hold the events back
     return response

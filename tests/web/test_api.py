@@ -1,0 +1,207 @@
+"""The API: what it describes is what it does."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import redis as redis_py
+from conftest import BEARER, LOCAL, application
+from flask.testing import FlaskClient
+from house import House, busy_hours
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+from werkzeug.test import TestResponse
+
+from callback import board
+from dashboards.api import ROUTES
+from ivr.clock import ManualClock
+
+NUMBER = "+5511987650001"
+
+
+@pytest.fixture
+def document(client: FlaskClient) -> dict[str, Any]:
+    found: dict[str, Any] = client.get("/api/v1/openapi.json").json
+    return found
+
+
+def fits(document: dict[str, Any], answer: TestResponse, method: str, path: str) -> Any:
+    """The answer's JSON, after holding it against what the document says of it."""
+    operation = document["paths"]["/api/v1" + path][method]
+    media = answer.content_type.split(";")[0]
+    where = f"#/paths/{('/api/v1' + path).replace('/', '~1')}/{method}/responses/{answer.status_code}/content/{media.replace('/', '~1')}/schema"
+    assert media in operation["responses"][str(answer.status_code)]["content"]
+    registry: Registry[Any] = Registry().with_resource("urn:api", Resource(document, DRAFT202012))
+    Draft202012Validator({"$ref": f"urn:api{where}"}, registry=registry).validate(answer.json)
+    return answer.json
+
+
+def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
+    validate(document)
+    assert document["openapi"].startswith("3.1")
+
+
+def test_the_document_describes_every_route_and_no_other(client: FlaskClient, document: dict[str, Any]) -> None:
+    rules = {
+        (method.lower(), re.sub(r"<(\w+)>", r"{\1}", rule.rule))
+        for rule in client.application.url_map.iter_rules()
+        if rule.rule.startswith("/api/v1")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    } - {("get", "/api/v1/openapi.json")}
+    described = {(method, path) for path, operations in document["paths"].items() for method in operations}
+    assert rules == described
+    assert len(described) == len(ROUTES)
+
+
+def test_reads_answer_as_described(client: FlaskClient, document: dict[str, Any], house: House) -> None:
+    house.staff()
+    busy_hours(house, 0.3)
+    while board.project(house.redis, "retorno", ZoneInfo("America/Sao_Paulo")):
+        pass
+    whole = fits(document, client.get("/api/v1/board"), "get", "/board")
+    assert len(whole["history"]) == board.BARS
+    queues = fits(document, client.get("/api/v1/queues"), "get", "/queues")["queues"]
+    assert {row["queue"] for row in queues} == set(house.queues)
+    assert sum(row["today"]["offered"] for row in queues) > 30
+    agents = fits(document, client.get("/api/v1/agents"), "get", "/agents")["agents"]
+    assert {agent["id"] for agent in agents} >= {"ana", "bruno"}
+
+
+def test_no_answer_holds_a_number_or_a_phone(client: FlaskClient, house: House) -> None:
+    house.staff("gabriela")
+    house.call_in("nurse")
+    house.call_in("nurse", NUMBER)
+    for path in ("/board", "/queues", "/agents", "/queues/nurse/entries"):
+        text = client.get("/api/v1" + path).text
+        assert NUMBER not in text
+        assert NUMBER[1:] not in text
+        assert "sim:" not in text
+
+
+def test_entries_stand_in_line_with_numbers_masked(client: FlaskClient, document: dict[str, Any], house: House) -> None:
+    house.staff("gabriela")
+    house.call_in("nurse")
+    first, second, third = (house.call_in("nurse", f"{NUMBER[:-1]}{n}") for n in (1, 2, 3))
+    house.book("nurse", second, f"{NUMBER[:-1]}2")
+    path = "/queues/{queue}/entries"
+    found = fits(document, client.get("/api/v1/queues/nurse/entries?limit=2"), "get", path)["entries"]
+    assert [(entry["id"], entry["position"], entry["mode"]) for entry in found] == [
+        (first, 1, "live"),
+        (second, 2, "callback"),
+    ]
+    assert found[0]["number"] == "+55…0001"
+    assert len(client.get("/api/v1/queues/nurse/entries").json["entries"]) == 3
+    assert third
+    for bad in ("0", "501", "many"):
+        answer = client.get(f"/api/v1/queues/nurse/entries?limit={bad}")
+        assert fits(document, answer, "get", path)["code"] == "bad_limit"
+    assert fits(document, client.get("/api/v1/queues/nowhere/entries"), "get", path)["code"] == "no_such_queue"
+
+
+@pytest.mark.parametrize(
+    ("before", "act", "body", "after"),
+    [
+        ((), "sign-in", None, ("ready", "")),
+        (("sign_in",), "sign-out", None, ("offline", "")),
+        (("sign_in",), "pause", {"reason": "almoço"}, ("paused", "almoço")),
+        (("sign_in",), "pause", None, ("paused", "")),
+        (("sign_in", "pause"), "ready", None, ("ready", "")),
+        (("sign_in",), "wrap-up-done", None, ("ready", "")),
+    ],
+)
+def test_an_agent_acts(
+    client: FlaskClient,
+    document: dict[str, Any],
+    house: House,
+    before: tuple[str, ...],
+    act: str,
+    body: dict[str, str] | None,
+    after: tuple[str, str],
+) -> None:
+    house.line.add_agent("ana", "Ana Souza", "sim:ana", ("sales",))
+    for verb in before:
+        getattr(house.line, verb)("ana", *(("",) if verb == "pause" else ()))
+    answer = client.post(f"/api/v1/agents/ana/{act}", json=body, headers=BEARER)
+    shown = fits(document, answer, "post", "/agents/{agent}/" + act)
+    assert (shown["state"], shown["reason"]) == after
+    assert house.line.agents()[0].state == after[0]
+
+
+@pytest.mark.parametrize(
+    ("agent", "act", "body", "http", "code"),
+    [
+        ("nobody", "ready", None, 404, "no_such_agent"),
+        ("ana", "pause", None, 409, "not_signed_in"),
+        ("ana", "pause", {"reason": 5}, 400, "bad_body"),
+        ("ana", "pause", ["almoço"], 400, "bad_body"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_a_reason(
+    client: FlaskClient, document: dict[str, Any], house: House, agent: str, act: str, body: Any, http: int, code: str
+) -> None:
+    house.line.add_agent("ana", "Ana Souza", "sim:ana", ("sales",))
+    answer = client.post(f"/api/v1/agents/{agent}/{act}", json=body, headers=BEARER)
+    assert answer.status_code == http
+    assert fits(document, answer, "post", "/agents/{agent}/" + act)["code"] == code
+
+
+def test_a_callback_is_cancelled_once(client: FlaskClient, document: dict[str, Any], house: House) -> None:
+    house.staff("gabriela")
+    house.call_in("nurse")
+    live = house.call_in("nurse", "+5511987650002")
+    entry = house.call_in("nurse", NUMBER)
+    house.book("nurse", entry, NUMBER)
+    path = "/callbacks/{entry}"
+    for name, http, code in (
+        (entry, 200, None),
+        (entry, 409, "not_open"),
+        (live, 409, "not_open"),
+        ("x", 404, "no_such_callback"),
+    ):
+        answer = client.delete(f"/api/v1/callbacks/{name}", headers=BEARER)
+        assert answer.status_code == http
+        assert fits(document, answer, "delete", path).get("code") == code
+    found = house.line.entry(entry)
+    assert found is not None
+    assert found.state == "cancelled"
+
+
+def test_the_stream_begins_with_the_board(client: FlaskClient, document: dict[str, Any], house: House) -> None:
+    answer = client.get("/api/v1/stream")
+    assert answer.content_type.startswith("text/event-stream")
+    assert answer.headers["X-Accel-Buffering"] == "no"
+    frames = answer.iter_encoded()
+    assert next(frames) == b"retry: 2000\n\n"
+    first = next(frames).decode()
+    assert first.startswith("id: ")
+    assert "event: board\n" in first
+    data = json.loads(first.split("data: ", 1)[1])
+    assert {row["queue"] for row in data["queues"]} == set(house.queues)
+    answer.close()
+
+
+def test_a_stream_that_nobody_reads_frees_its_place(redis: redis_py.Redis) -> None:
+    app = application(House(redis, ManualClock()))
+    client = app.test_client()
+    client.environ_base.update(LOCAL)
+    for _ in range(100):  # more than the threads of a web process
+        answer = client.head("/api/v1/stream")
+        assert answer.status_code == 200
+        answer.close()  # as the web server does, without having read
+
+
+def test_without_redis_it_says_so(dead_redis: redis_py.Redis) -> None:
+    client = application(House(dead_redis, ManualClock())).test_client()
+    client.environ_base.update(LOCAL)
+    for answer in (
+        client.get("/api/v1/board"),
+        client.get("/api/v1/agents"),
+        client.post("/api/v1/agents/ana/ready", headers=BEARER),
+    ):
+        assert (answer.status_code, answer.json["code"]) == (503, "redis_down")

@@ -1,0 +1,60 @@
+"""Alive and ready: each part by name, and what to do about it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import redis as redis_py
+from conftest import application
+from flask.testing import FlaskClient
+from house import House
+
+from dashboards import health
+from ivr.clock import ManualClock
+
+
+@pytest.fixture
+def ticking(house: House, clock: ManualClock) -> House:
+    house.redis.set("{retorno}:tick", clock.now_ms())
+    return house
+
+
+def test_alive_asks_nobody(dead_redis: redis_py.Redis) -> None:
+    client = application(House(dead_redis, ManualClock())).test_client()
+    assert client.get("/livez").json == {"ok": True}
+
+
+def test_ready_when_every_part_is(client: FlaskClient, ticking: House) -> None:
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json["ok"] is True
+    assert set(answer.json["parts"]) == {"redis", "flows", "timekeeper"}
+
+
+def test_without_redis_it_is_not_ready_and_says_so(dead_redis: redis_py.Redis) -> None:
+    answer = application(House(dead_redis, ManualClock())).test_client().get("/readyz")
+    assert answer.status_code == 503
+    assert "start it" in answer.json["parts"]["redis"]["why"]
+    assert not answer.json["parts"]["timekeeper"]["ok"]
+    assert "/nonexistent" not in json.dumps(answer.json)  # where Redis is, is nobody's business
+
+
+def test_without_queues_it_is_not_ready(ticking: House, clock: ManualClock) -> None:
+    house = House(ticking.redis, clock, queues={})
+    answer = application(house).test_client().get("/readyz")
+    assert (answer.status_code, answer.json["parts"]["flows"]["ok"]) == (503, False)
+    assert "queues.yaml" in answer.json["parts"]["flows"]["why"]
+
+
+def test_a_timekeeper_that_never_ran_or_stopped_is_missed(
+    client: FlaskClient, house: House, clock: ManualClock
+) -> None:
+    assert "never run" in client.get("/readyz").json["parts"]["timekeeper"]["why"]
+    house.redis.set("{retorno}:tick", clock.now_ms())
+    clock.advance(health.TICK_LATE_MS)
+    assert client.get("/readyz").status_code == 200
+    clock.advance(1)
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert "15 s ago" in answer.json["parts"]["timekeeper"]["why"]
