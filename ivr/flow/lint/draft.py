@@ -18,6 +18,7 @@ from ivr.flow.problems import Problem, Severity
 from ivr.flow.source import Loaded, Path
 from ivr.flow.steps.base import Step
 from ivr.flow.steps.menu import Menu
+from ivr.flow.steps.survey import Survey
 
 Kind = TypeVar("Kind", bound=Step)
 
@@ -93,9 +94,13 @@ class Draft:
         """The steps that some call may come to."""
         return self.graph.reached(self.graph.entries)
 
+    def served(self, name: str) -> bool:
+        """Whether a caller at this step has reached a person, leaves word for one, or is asked how he was served."""
+        return self.flow.steps[name].human or isinstance(self.flow.steps[name], Survey)
+
     def inbound(self) -> dict[str, None]:
-        """The steps that a caller may come to before he has reached a person or left word for one."""
-        return self.graph.reached(self.graph.entries, lambda name: not self.flow.steps[name].human)
+        """The steps that a caller may come to before he is served, and those at which he is."""
+        return self.graph.reached(self.graph.entries, lambda name: not self.served(name))
 
     def spoken(self, name: str) -> Iterator[Spoken]:
         """What the step called `name` speaks in the author's words, labels apart. Unknown prompts are left out."""

@@ -38,7 +38,9 @@ def no_human(draft: Draft) -> Iterator[Problem]:
     helped = draft.graph.leading_to([UNKNOWN, *(name for name, step in steps.items() if step.human)])
     inbound = draft.inbound()
     ending = draft.graph.leading_to([END])
-    hopeless = [name for name in inbound if name in ending - helped and not steps[name].terminal]
+    hopeless = [
+        name for name in inbound if name in ending - helped and not (steps[name].terminal or draft.served(name))
+    ]
     led_to = {edge.target for name in hopeless for edge in draft.graph.edges[name] if edge.target != name}
     for name in [name for name in hopeless if name not in led_to] or hopeless[:1]:
         message = f'from step "{name}" no person can be reached'
@@ -59,7 +61,7 @@ def _without_keys(draft: Draft) -> Iterator[str]:
             continue
         found.add(name)
         yield name
-        if not draft.flow.steps[name].human:
+        if not draft.served(name):
             waiting += [edge.target for edge in draft.graph.edges[name] if edge.cause is not Cause.CALLER]
 
 
