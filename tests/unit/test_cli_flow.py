@@ -133,3 +133,49 @@ def test_a_new_flow_never_replaces_a_file(tmp_path: Path) -> None:
 
 def test_a_new_flow_needs_a_name_that_flows_may_have(tmp_path: Path) -> None:
     assert run("new", "My Shop", "--flows-dir", tmp_path).exit_code == 2
+
+
+def test_the_tests_of_a_flow_are_played() -> None:
+    played = run("test", CLEAN)
+    assert played.exit_code == 0
+    assert "office: 4 of 4 tests passed, 11 of 11 steps reached" in played.stdout
+
+
+def test_a_failing_test_is_told_by_both_commands(tmp_path: Path) -> None:
+    path = tmp_path / "office.yaml"
+    path.write_text(CLEAN.read_text(encoding="utf-8").replace("{in_queue: support}", "{in_queue: sales}"), "utf-8")
+    played = run("test", path)
+    assert played.exit_code == 1
+    assert "expected queue sales, found support" in played.stdout
+    linted = run("lint", path, "--format", "json", "--flows-dir", tmp_path)
+    assert "failing-test" in {problem["rule"] for problem in json.loads(linted.stdout)}
+
+
+def test_a_flow_with_errors_is_told_and_not_played(bad: Path) -> None:
+    played = run("test", bad)
+    assert played.exit_code == 1
+    assert 'there is no step "sale"' in played.stdout
+
+
+def test_a_subflow_is_found_beside_its_caller() -> None:
+    folder = ROOT / "tests/data/flows/ok"
+    played = run("test", folder / "every_step.yaml", "--flows-dir", folder)
+    assert "every_step: 5 of 5 tests passed" in played.stdout
+
+
+def test_a_subflow_that_is_nowhere_is_a_finding(tmp_path: Path) -> None:
+    path = tmp_path / "alone.yaml"
+    path.write_bytes((ROOT / "tests/data/flows/ok/every_step.yaml").read_bytes())
+    found = run("lint", path, "--flows-dir", tmp_path)
+    assert 'there is no flow "order_state"' in found.stdout
+
+
+def test_shared_hours_are_no_hours_of_the_flow(tmp_path: Path) -> None:
+    text = CLEAN.read_text(encoding="utf-8").replace("  office: {timezone", "  shop: {timezone")
+    (tmp_path / "office.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "queues.yaml").write_text(
+        "version: 1\nhours: {office: {timezone: UTC, daily: 24h}}\nqueues: {sales: {}, support: {}, front_desk: {}}\n",
+        "utf-8",
+    )
+    found = run("lint", tmp_path, "--format", "json")
+    assert {problem["rule"] for problem in json.loads(found.stdout)} == {"unknown-hours"}

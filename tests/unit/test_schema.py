@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft7Validator
 from ruamel.yaml import YAML
+from ruamel.yaml.nodes import MappingNode, SequenceNode
 
 from ivr.flow.load import load_flow
 from ivr.flow.model import Flow
@@ -27,16 +27,17 @@ SCHEMA = Draft7Validator(flow_schema())
 
 
 def as_an_editor_reads(text: str) -> Any:
-    """YAML 1.2 with its types; the keys of a mapping and dates are text to an editor."""
+    """YAML 1.2 with its types; keys and dates are text to an editor."""
+    yaml = YAML(typ="safe", pure=True)
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {str(key): plain(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [plain(item) for item in value]
-        return value.isoformat() if isinstance(value, date) else value
+    def plain(node: Any) -> Any:
+        if isinstance(node, MappingNode):
+            return {key.value: plain(value) for key, value in node.value}
+        if isinstance(node, SequenceNode):
+            return [plain(item) for item in node.value]
+        return node.value if node.tag == "tag:yaml.org,2002:timestamp" else yaml.constructor.construct_object(node)
 
-    return plain(YAML(typ="safe", pure=True).load(text))
+    return plain(yaml.compose(text))
 
 
 def told(data: Any) -> list[str]:
