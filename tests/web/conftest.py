@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import pytest
 import redis as redis_py
-from flask import Flask
 from flask.testing import FlaskClient
-from house import TOKEN, House
+from house import House
+from screens import application, local_client
 
-import dashboards
 from ivr.clock import ManualClock
-
-LOCAL = {"HTTP_HOST": "127.0.0.1:8000", "REMOTE_ADDR": "127.0.0.1"}
-BEARER = {"Authorization": f"Bearer {TOKEN}"}
-
-
-def application(parts: House) -> Flask:
-    app = Flask("test")
-    dashboards.register(app, parts)
-    return app
 
 
 @pytest.fixture
@@ -33,9 +23,7 @@ def house(redis: redis_py.Redis, clock: ManualClock) -> House:
 
 @pytest.fixture
 def client(house: House) -> FlaskClient:
-    client = application(house).test_client()
-    client.environ_base.update(LOCAL)
-    return client
+    return local_client(application(house))
 
 
 @pytest.fixture

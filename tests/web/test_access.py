@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import pytest
 import redis as redis_py
-from conftest import application
 from flask import Flask
 from flask.testing import FlaskClient
 from house import TOKEN, House
+from screens import application
 
 from ivr.clock import ManualClock
 from ivr.config import Settings
 from ivr.errors import ConfigError
 
 READS = ["/", "/now", "/metrics", "/api/v1/board", "/api/v1/agents", "/api/v1/openapi.json"]
-LOCAL = ("127.0.0.1", "127.0.0.1:8000", {})
+HERE = ("127.0.0.1", "127.0.0.1:8000", {})
 
 
 @pytest.mark.parametrize("path", READS)
 @pytest.mark.parametrize(
     ("address", "host", "headers", "code"),
     [
-        (*LOCAL, 200),
+        (*HERE, 200),
         ("127.0.0.1", "localhost:8000", {}, 200),
         ("::1", "[::1]:8000", {}, 200),
         ("192.0.2.7", "127.0.0.1:8000", {}, 401),  # from outside

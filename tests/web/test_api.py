@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import redis as redis_py
-from conftest import BEARER, LOCAL, application
 from flask.testing import FlaskClient
 from house import House, busy_hours
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
+from screens import BEARER, application, local_client
 from werkzeug.test import TestResponse
 
 from callback import board
@@ -188,8 +188,7 @@ def test_the_stream_begins_with_the_board(client: FlaskClient, document: dict[st
 
 def test_a_stream_that_nobody_reads_frees_its_place(redis: redis_py.Redis) -> None:
     app = application(House(redis, ManualClock()))
-    client = app.test_client()
-    client.environ_base.update(LOCAL)
+    client = local_client(app)
     for _ in range(100):  # more than the threads of a web process
         answer = client.head("/api/v1/stream")
         assert answer.status_code == 200
@@ -197,8 +196,7 @@ def test_a_stream_that_nobody_reads_frees_its_place(redis: redis_py.Redis) -> No
 
 
 def test_without_redis_it_says_so(dead_redis: redis_py.Redis) -> None:
-    client = application(House(dead_redis, ManualClock())).test_client()
-    client.environ_base.update(LOCAL)
+    client = local_client(application(House(dead_redis, ManualClock())))
     for answer in (
         client.get("/api/v1/board"),
         client.get("/api/v1/agents"),

@@ -6,9 +6,9 @@ import json
 
 import pytest
 import redis as redis_py
-from conftest import application
 from flask.testing import FlaskClient
 from house import House
+from screens import application
 
 from dashboards import health
 from ivr.clock import ManualClock

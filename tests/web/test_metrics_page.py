@@ -5,11 +5,11 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 import redis as redis_py
-from conftest import LOCAL, application
 from flask import Blueprint
 from flask.testing import FlaskClient
 from house import House, busy_hours
 from prometheus_client.parser import text_string_to_metric_families
+from screens import application, local_client
 
 from callback import board
 from callback.model import AgentState
@@ -74,8 +74,7 @@ def test_webhooks_are_timed_by_provider_and_screens_are_not(redis: redis_py.Redi
     provider = Blueprint("simulator", "simulator")
     provider.add_url_rule("/calls/simulator", view_func=lambda: "", endpoint="webhook")
     app.register_blueprint(provider)
-    client = app.test_client()
-    client.environ_base.update(LOCAL)
+    client = local_client(app)
     for _ in range(3):
         client.get("/calls/simulator")
     client.get("/")
@@ -85,6 +84,5 @@ def test_webhooks_are_timed_by_provider_and_screens_are_not(redis: redis_py.Redi
 
 
 def test_without_redis_it_fails_so_that_prometheus_sees_it(dead_redis: redis_py.Redis) -> None:
-    client = application(House(dead_redis, ManualClock())).test_client()
-    client.environ_base.update(LOCAL)
+    client = local_client(application(House(dead_redis, ManualClock())))
     assert client.get("/metrics").status_code == 503

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import redis as redis_py
-from conftest import LOCAL, application
 from flask.testing import FlaskClient
 from house import House, busy_hours
+from screens import application, local_client
 
 from callback import board
 from dashboards.i18n import LANGUAGES, words
@@ -104,8 +104,7 @@ def test_nothing_is_inline_and_nothing_comes_from_elsewhere(client: FlaskClient,
 
 
 def test_without_queues_and_agents_it_says_what_to_do(redis: redis_py.Redis, clock: ManualClock) -> None:
-    client = application(House(redis, clock, queues={})).test_client()
-    client.environ_base.update(LOCAL)
+    client = local_client(application(House(redis, clock, queues={})))
     text = text_of(client.get("/", headers={"Accept-Language": "en"}).text)
     assert "flows/queues.yaml" in text
     assert "retorno agent add" in text
@@ -114,8 +113,7 @@ def test_without_queues_and_agents_it_says_what_to_do(redis: redis_py.Redis, clo
 
 
 def test_without_redis_the_page_comes_and_says_so(dead_redis: redis_py.Redis, clock: ManualClock) -> None:
-    client = application(House(dead_redis, clock)).test_client()
-    client.environ_base.update(LOCAL)
+    client = local_client(application(House(dead_redis, clock)))
     answer = client.get("/", headers={"Accept-Language": "en"})
     assert answer.status_code == 503
     assert "No data: Redis does not answer." in answer.text
@@ -133,8 +131,7 @@ def test_the_sentence_names_the_worst_and_holds_no_figure_that_moves(
         for _ in range(6):
             house.call_in(queue)
     clock.advance(300_000)
-    client = application(house).test_client()
-    client.environ_base.update(LOCAL)
+    client = local_client(application(house))
     first = client.get("/now", headers={"Accept-Language": "en"}).json["sentence"]
     assert first == (
         "4 queues need attention: Sales (long wait); Billing (long wait); Technical support (long wait); and 1 more."
@@ -146,8 +143,7 @@ def test_timers_do_not_make_an_update(redis: redis_py.Redis, house: House, clock
     house.staff("gabriela")
     house.call_in("nurse")
     house.call_in("nurse")
-    client = application(house).test_client()
-    client.environ_base.update(LOCAL)
+    client = local_client(application(house))
     answer = client.get("/stream")
     stream = answer.iter_encoded()
     assert next(stream).startswith(b"retry")
@@ -162,8 +158,7 @@ def test_timers_do_not_make_an_update(redis: redis_py.Redis, house: House, clock
 
 
 def test_the_demos_clock_ticks_in_its_own_time(redis: redis_py.Redis) -> None:
-    client = application(House(redis, ScaledClock(1_773_147_600_000, 10))).test_client()
-    client.environ_base.update(LOCAL)
+    client = local_client(application(House(redis, ScaledClock(1_773_147_600_000, 10))))
     page = client.get("/", headers={"Accept-Language": "en"}).text
     assert 'data-speed="10"' in page
     assert "the clock runs 10 times as fast" in page
