@@ -69,7 +69,7 @@ def test_an_entry_moves_as_the_table_says_and_no_other_way(redis: redis_py.Redis
     else:
         with pytest.raises(ResponseError, match="cannot go from"):
             force(world, "entry", to)
-    left = {key for key in redis.scan_iter("{test}:entries:*")} | {key for key in redis.scan_iter("{test}:waiting:*")}
+    left = [*redis.scan_iter("{test}:entries:*"), *redis.scan_iter("{test}:waiting:*")]
     row = ENTRY[world.state("x")]
     assert len(left) == (1 if row.score else 0), "in exactly the index of its state"
     assert row.ended == (not row.score)

@@ -1,0 +1,310 @@
+"""The line said a second time, as plainly as can be: lists and loops, no Redis. The machine test compares the two.
+
+Law: it shares with the line only `policy.after_attempt` (pure, with tests of its own) and the nouns' words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from callback.model import Entry, EntryState, Mode, Order, Queue
+from callback.policy import Next, after_attempt
+from ivr.calls import CallState, Found
+from ivr.inputs import Outcome
+
+ENDED = ("completed", "abandoned", "flowed_out", "cancelled", "failed")
+
+
+@dataclass
+class Caller:
+    """An entry."""
+
+    id: str
+    queue: str
+    skills: frozenset[str]
+    score: float
+    seq: int
+    mode: str
+    call: str
+    entered: int
+    state: str = "waiting"
+    chosen: bool = False
+    number: str = ""  # to be rung at
+    order: str = ""
+    rung_by_us: bool = False  # he holds because we rang him
+    attempt: str = ""
+    due: int = 0
+    heard: int = 0
+    tries: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class Worker:
+    """An agent."""
+
+    id: str
+    queues: tuple[str, ...]
+    skills: frozenset[str]
+    since: int
+    state: str = "offline"
+    attempt: str = ""
+    misses: int = 0
+    after: str = ""
+    rest: int = 0
+    wrap_until: int = 0
+
+
+@dataclass
+class Try:
+    """An attempt."""
+
+    id: str
+    caller: Caller
+    worker: Worker
+    order: Order
+    leg: str
+    deadline: int
+    idle: int
+    begun: str = ""
+    placed: set[str] = field(default_factory=set)
+    accepted: dict[str, str] = field(default_factory=dict)
+    over: bool = False
+
+
+class Model:
+    def __init__(self, rules: dict[str, Queue], now: Callable[[], int], find: Callable[[str], Found]) -> None:
+        self.rules, self._now, self.find = rules, now, find
+        self.callers: dict[str, Caller] = {}
+        self.workers: dict[str, Worker] = {}
+        self.tries: dict[str, Try] = {}
+        self.new: list[Try] = []  # matched, and not yet named by the line
+        self.winners: list[tuple[str, str]] = []
+
+    @property
+    def now(self) -> int:
+        return self._now()
+
+    # the line's order
+
+    def waiting(self) -> list[Caller]:
+        found = [c for c in self.callers.values() if c.state == "waiting"]
+        return sorted(found, key=lambda c: (c.score, c.seq))
+
+    def match(self) -> None:
+        ready = [w for w in self.workers.values() if w.state == "ready" and w.rest <= self.now]
+        for w in sorted(ready, key=lambda w: (w.since, w.id)):
+            for c in self.waiting():
+                if c.queue in w.queues and c.skills <= w.skills:
+                    self._pair(w, c)
+                    break
+
+    def _pair(self, w: Worker, c: Caller) -> None:
+        order = Order.LIVE if c.mode == "live" else Order(c.order or "agent_first")
+        t = Try("", c, w, order, order.legs[0], self.now + self.rules[c.queue].reserve_ms, w.since)
+        w.state = c.state = "reserved"
+        self.new.append(t)
+
+    def name(self, names: list[str]) -> None:
+        """The line's names for the pairs made since: as many, in the same order."""
+        assert len(names) == len(self.new), (names, self.new)
+        for t, name in zip(self.new, names, strict=True):
+            t.id = t.caller.attempt = t.worker.attempt = name
+            self.tries[name] = t
+        self.new = []
+
+    # moves
+
+    def back(self, c: Caller, state: str = "waiting") -> None:
+        c.state, c.attempt = state, ""
+
+    def free(self, w: Worker, idle: int) -> None:
+        w.state, w.since = (w.after, self.now) if w.after else ("ready", idle)
+        w.after = w.attempt = ""
+
+    def end(self, t: Try, idle: int | None = None) -> None:
+        t.over = True
+        self.free(t.worker, t.idle if idle is None else idle)
+
+    def running(self, attempt: str) -> Try | None:
+        t = self.tries.get(attempt)
+        return t if t and not t.over else None
+
+    # asks
+
+    def ask_agent(self, w: Worker, act: str) -> None:
+        if act == "sign_in":
+            w.after = "" if w.after == "offline" else w.after
+            act = "ready" if w.state == "offline" else ""
+        if act == "wrap_up_done":
+            if w.state == "wrap_up":
+                self.free(w, self.now)
+            return
+        if not act or (act == "paused" and w.state == "offline"):
+            return
+        if w.state in ("reserved", "on_call"):
+            w.after = "" if act == "ready" else act
+        elif w.state != act:
+            w.state, w.since, w.after, w.attempt = act, self.now, "", ""
+            if act == "ready":
+                w.misses = w.rest = 0
+
+    def begin(self, attempt: str, leg: str) -> bool:
+        t = self.running(attempt)
+        if not t or t.leg != leg or t.begun == leg:
+            return False
+        queue = self.rules[t.caller.queue]
+        ring = queue.ring_agent_ms if leg == "agent" else queue.ring_customer_ms
+        t.begun, t.caller.state = leg, "dialing"
+        t.placed.add(leg)
+        t.deadline = self.now + ring + queue.accept_ms + 10_000
+        return True
+
+    def accept(self, attempt: str, leg: str) -> str:
+        t = self.running(attempt)
+        if not t:
+            return "gone"
+        if leg in t.accepted:
+            return t.accepted[leg]
+        if t.caller.state != "dialing" or t.leg != leg or t.begun != leg:
+            return "gone"
+        if leg == "agent":
+            t.worker.misses = 0
+        if leg == t.order.legs[-1]:
+            t.accepted[leg] = "room"
+            t.caller.state, t.worker.state, t.deadline = "connected", "on_call", self.now + 120_000
+            if t.caller.mode == "callback":
+                t.caller.call = f"{attempt}-c"
+            return "room"
+        t.leg = t.order.legs[1]
+        t.deadline = self.now + self.rules[t.caller.queue].reserve_ms
+        t.accepted[leg] = "room" if leg == "agent" else "wait"
+        if leg == "customer":
+            t.caller.mode, t.caller.call, t.caller.rung_by_us = "live", f"{attempt}-c", True
+            t.caller.heard = self.now + 60_000
+        return t.accepted[leg]
+
+    def policy(self, c: Caller, outcome: Outcome) -> Next:
+        entry = Entry(c.id, c.queue, Mode(c.mode), EntryState.DIALING, c.score, "", c.entered, tries=c.tries)
+        return after_attempt(self.rules[c.queue], entry, outcome, self.now)
+
+    def _then(self, c: Caller, then: Next, outcome: Outcome) -> None:
+        c.tries = {**c.tries, outcome.value: c.tries.get(outcome.value, 0) + 1}
+        c.due = then.due_ms
+        if not then.keep_place and then.state != "failed":
+            c.score = 1e13 + then.due_ms
+        self.back(c, then.state.value)
+
+    def leg_ended(self, attempt: str, leg: str, outcome: Outcome, dialled: bool = True) -> None:
+        outcome = Outcome.REFUSED if outcome is Outcome.ANSWERED else outcome
+        t = self.running(attempt)
+        if not t or t.caller.state == "connected" or (t.begun != leg and leg not in t.accepted):
+            return
+        if leg == "customer" and leg in t.accepted:
+            return
+        if leg == "customer":
+            if dialled:
+                self._then(t.caller, self.policy(t.caller, outcome), outcome)
+            else:
+                self.back(t.caller)
+            self.end(t)
+        else:
+            self.back(t.caller)
+            missed = outcome in (Outcome.NO_ANSWER, Outcome.BUSY)
+            w = t.worker
+            w.misses += missed
+            w.rest = self.now + 5_000 if outcome is Outcome.FAILED else 0
+            pause = missed and w.misses >= self.rules[t.caller.queue].max_misses and w.after != "offline"
+            w.after = "paused" if pause else w.after
+            self.end(t, self.now)
+        self.match()
+
+    def caller_gone(self, c: Caller, never_met: bool = False) -> None:
+        t = self.running(c.attempt)
+        if c.state == "connected" and not never_met:
+            self.complete(c)
+            return
+        if t:
+            self.end(t)
+        if not c.chosen:
+            self.back(c, "abandoned")
+        else:
+            c.mode, c.call = "callback", ""
+            if c.rung_by_us:
+                self._then(c, self.policy(c, Outcome.REFUSED), Outcome.REFUSED)
+            else:
+                self.back(c)
+            c.rung_by_us = False
+        self.match()
+
+    def complete(self, c: Caller) -> None:
+        t = self.tries[c.attempt]
+        t.over, c.state = True, "completed"
+        t.worker.state, t.worker.wrap_until = "wrap_up", self.now + self.rules[c.queue].wrap_up_ms
+        self.match()
+
+    def empty_room(self, t: Try, leg: str) -> None:
+        c = t.caller
+        if c.mode == "live":
+            c.heard = self.now + 60_000
+        else:
+            c.call = ""
+        self.back(c)
+        self.end(t, t.idle if leg == "agent" else self.now)
+        self.match()
+
+    # what is overdue
+
+    def sweep(self) -> None:
+        for t in [t for t in self.tries.values() if not t.over and t.caller.state == "reserved"]:
+            if t.deadline <= self.now:
+                self.back(t.caller)
+                self.end(t)
+        for c in self.callers.values():
+            if c.state == "scheduled" and c.due <= self.now:
+                self.back(c)
+        for w in self.workers.values():
+            if w.state == "wrap_up" and w.wrap_until <= self.now:
+                self.free(w, self.now)
+        live = [t for t in self.tries.values() if not t.over and t.deadline <= self.now]
+        live.sort(key=lambda t: (t.deadline, t.caller.id))
+        silent = [
+            c for c in self.callers.values() if c.state in ("waiting", "reserved", "dialing") and c.mode == "live"
+        ]
+        silent = sorted((c for c in silent if c.heard <= self.now), key=lambda c: (c.heard, c.id))
+        holds = [(c, c.call) for c in silent]
+        for t in [t for t in live if t.caller.state == "dialing"]:
+            self._look_for_legs(t)
+        for t in [t for t in live if t.caller.state == "connected"]:
+            self._look_for_talk(t)
+        for c, call in holds:
+            if c.mode != "live" or c.call != call or c.state in ENDED:
+                continue
+            if self.find(call).state in (CallState.UP, CallState.RINGING):
+                c.heard = self.now + 60_000
+            elif c.state != "connected":
+                self.caller_gone(c)
+        self.match()
+
+    def _look_for_legs(self, t: Try) -> None:
+        if t.over:
+            return
+        for leg in [leg for leg in t.order.legs if leg in t.placed]:
+            if leg == "customer" and t.caller.mode == "live":
+                continue
+            found = self.find(f"{t.id}-{leg[0]}")
+            if found.state is CallState.UNKNOWN:
+                return self.leg_ended(t.id, leg, Outcome.CANCELED, dialled=False)
+            if found.state is CallState.ENDED:
+                return self.leg_ended(t.id, leg, found.outcome or Outcome.FAILED)
+        t.deadline = self.now + 10_000
+
+    def _look_for_talk(self, t: Try) -> None:
+        if t.over:
+            return
+        if all(self.find(call).state is CallState.UP for call in (f"{t.id}-a", t.caller.call)):
+            t.deadline = self.now + 120_000
+        else:
+            c = t.caller
+            t.over, c.state = True, "completed"
+            t.worker.state, t.worker.wrap_until = "wrap_up", self.now + self.rules[c.queue].wrap_up_ms
