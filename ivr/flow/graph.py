@@ -5,7 +5,8 @@ Law: one order of fallbacks, and it stands here. The engine asks `fallback`; lin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -24,6 +25,9 @@ END = "(end)"
 
 UNKNOWN = "(unknown)"
 """The node for a target that names no step and resembles none."""
+
+MANY_STEPS = 500
+"""Above this, looking for the step that a wrong target resembles would take too long at every keystroke."""
 
 _ON_FAIL = "defaults.on_fail"
 _OPERATOR = "operator of the flow"
@@ -76,7 +80,10 @@ class Edge:
 
 def fallback(flow: Flow, step: Step, exit_name: str) -> str | None:
     """The target of `exit_name`: what the author wrote, else the first that the step type's order finds, else None."""
-    written = {found.name: found.target for found in step.exits()}
+    return _leads_to(flow, step, exit_name, {found.name: found.target for found in step.exits()})
+
+
+def _leads_to(flow: Flow, step: Step, exit_name: str, written: Mapping[str, str]) -> str | None:
     for name in (exit_name, *_UNWRITTEN.get(step.type, {}).get(exit_name, ())):
         if name == _ON_FAIL:
             target = flow.defaults.on_fail
@@ -106,11 +113,11 @@ def effective_exits(flow: Flow, name: str) -> tuple[Exit, ...]:
     """Every exit of the step called `name` that a call may take. `path` is empty where nobody wrote the target."""
     step = flow.steps[name]
     written = step.exits()
-    known = {found.name for found in written}
+    known = {found.name: found.target for found in written}
     unwritten = (
         Exit(exit_name, target, ())
         for exit_name in needed_exits(flow, step)
-        if exit_name not in known and (target := fallback(flow, step, exit_name)) is not None
+        if exit_name not in known and (target := _leads_to(flow, step, exit_name, known)) is not None
     )
     return (*written, *unwritten)
 
@@ -147,42 +154,67 @@ class Graph:
     def reached(self, sources: Iterable[str], through: Callable[[str], bool] = lambda _: True) -> dict[str, None]:
         """The steps on any way from `sources`, in the order found; the way goes on only from steps let `through`."""
         found: dict[str, None] = {}
-        waiting = [name for name in sources if name in self.edges]
+        waiting = deque(name for name in sources if name in self.edges)
         while waiting:
-            name = waiting.pop(0)
+            name = waiting.popleft()
             if name in found:
                 continue
             found[name] = None
             if through(name):
-                waiting += [edge.target for edge in self.edges[name] if edge.target in self.edges]
+                waiting.extend(edge.target for edge in self.edges[name] if edge.target in self.edges)
         return found
 
     def leading_to(self, goals: Iterable[str]) -> set[str]:
         """The nodes from which a way leads to one of `goals`, the goals among them."""
-        found = set(goals)
-        before = -1
-        while len(found) != before:
-            before = len(found)
-            found |= {name for name, ways in self.edges.items() if any(way.target in found for way in ways)}
+        before: dict[str, list[str]] = {}
+        for name, ways in self.edges.items():
+            for way in ways:
+                before.setdefault(way.target, []).append(name)
+        found: set[str] = set()
+        waiting = list(goals)
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += before.get(name, ())
         return found
 
     def cycles(self, keep: Callable[[str, Edge], bool]) -> list[tuple[str, ...]]:
         """The loops made of the edges that are kept, each once, as the steps of one shortest way round."""
         ways = {name: [edge.target for edge in out if keep(name, edge)] for name, out in self.edges.items()}
+        _drop_dead_ends(ways)
         found: list[tuple[str, ...]] = []
         seen: set[str] = set()
         for name in self.edges:
-            if name not in seen and (loop := _way_round(name, ways)):
+            if name in ways and name not in seen and (loop := _way_round(name, ways)):
                 found.append(loop)
                 seen.update(loop)
         return found
 
 
-def _way_round(start: str, ways: dict[str, list[str]]) -> tuple[str, ...]:
-    came_from: dict[str, str] = {}
-    waiting = [start]
+def _drop_dead_ends(ways: dict[str, list[str]]) -> None:
+    """Leaves the nodes from which one can go on for ever: only they can be in a loop."""
+    before: dict[str, list[str]] = {}
+    for name, targets in ways.items():
+        for target in targets:
+            before.setdefault(target, []).append(name)
+    onward = {name: sum(1 for target in targets if target in ways) for name, targets in ways.items()}
+    waiting = [name for name, count in onward.items() if not count]
     while waiting:
-        name = waiting.pop(0)
+        name = waiting.pop()
+        del ways[name]
+        for previous in before.get(name, ()):
+            if previous in ways:
+                onward[previous] -= 1
+                if not onward[previous]:
+                    waiting.append(previous)
+
+
+def _way_round(start: str, ways: Mapping[str, list[str]]) -> tuple[str, ...]:
+    came_from: dict[str, str] = {}
+    waiting = deque([start])
+    while waiting:
+        name = waiting.popleft()
         for target in ways.get(name, ()):
             if target == start:
                 loop = [name]
@@ -198,7 +230,8 @@ def _way_round(start: str, ways: dict[str, list[str]]) -> tuple[str, ...]:
 def graph_of(flow: Flow) -> Graph:
     """The graph of `flow`, from the first step of every entry."""
     entries = tuple(dict.fromkeys(_named(flow, entry.to) for entry in flow.entry.values()))
-    before = _steps_before(flow)
+    exits = {name: effective_exits(flow, name) for name in flow.steps}
+    before = _steps_before(flow, exits)
 
     def resolved(name: str, target: str) -> tuple[str, ...]:
         if target == "hangup":
@@ -211,7 +244,7 @@ def graph_of(flow: Flow) -> Graph:
 
     def edges(name: str) -> Iterator[Edge]:
         step = flow.steps[name]
-        for found in effective_exits(flow, name):
+        for found in exits[name]:
             path = ("steps", name, *found.path) if found.path else ()
             for target in resolved(name, found.target):
                 yield Edge(found.name, target, found.target, cause_of(step, found.name), path)
@@ -224,14 +257,16 @@ def graph_of(flow: Flow) -> Graph:
 def _named(flow: Flow, target: str) -> str:
     if target in flow.steps:
         return target
-    return END if target == "hangup" else closest(target, flow.steps) or UNKNOWN
+    if target == "hangup":
+        return END
+    return (closest(target, flow.steps) if len(flow.steps) <= MANY_STEPS else None) or UNKNOWN
 
 
-def _steps_before(flow: Flow) -> dict[str, tuple[str, ...]]:
+def _steps_before(flow: Flow, exits: Mapping[str, tuple[Exit, ...]]) -> dict[str, tuple[str, ...]]:
     """For each step, the nearest menus and collects before it: what `back` may mean there."""
     direct: dict[str, dict[str, None]] = {name: {} for name in flow.steps}
     for name in flow.steps:
-        for found in effective_exits(flow, name):
+        for found in exits[name]:
             if found.target not in RESERVED and (target := _named(flow, found.target)) in direct:
                 direct[target][name] = None
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ivr.flow.fields import RESERVED
-from ivr.flow.graph import END, UNKNOWN, Cause, Edge, fallback, needed_exits
+from ivr.flow.graph import END, MANY_STEPS, UNKNOWN, Cause, Edge, fallback, needed_exits
 from ivr.flow.lint.draft import Draft, Rule, steps_of
 from ivr.flow.lint.marks import marked
-from ivr.flow.problems import Problem, Severity, expected
+from ivr.flow.problems import Problem, Severity, closest, expected
 from ivr.flow.source import Path
 from ivr.flow.steps.branch import Branch
 from ivr.flow.steps.menu import Menu
@@ -28,12 +28,15 @@ SILENT_LOOP = Rule(
 )
 TIMEOUT_LOOP = Rule("timeout-loop", Severity.ERROR, "a caller who does nothing goes round for ever", whole=True)
 
+_SHOWN = 12
+"""With more names than this, a hint that lists them all is not read."""
+
 
 def unknown_targets(draft: Draft) -> Iterator[Problem]:
     steps = [*draft.flow.steps, *RESERVED]
     for path, target in marked(draft.flow, "target"):
         if target not in steps:
-            hint = expected(_nearby(steps), target)
+            hint = expected(steps, target) if len(steps) <= _SHOWN else _meant(target, steps)
             yield draft.problem(UNKNOWN_TARGET, path, f'there is no step "{target}"', hint)
     for key, entry in draft.flow.entry.items():
         if entry.to in RESERVED:
@@ -45,9 +48,9 @@ def unknown_targets(draft: Draft) -> Iterator[Problem]:
             )
 
 
-def _nearby(steps: list[str]) -> list[str]:
-    """All the names there are, unless they are too many to read."""
-    return steps if len(steps) <= 12 else [*steps[:8], "..."]
+def _meant(target: str, steps: list[str]) -> str:
+    near = closest(target, steps) if len(steps) <= MANY_STEPS else None
+    return f'did you mean "{near}"?' if near else "name a step of this file, or repeat, back, restart, hangup"
 
 
 def missing_exits(draft: Draft) -> Iterator[Problem]:
@@ -111,7 +114,7 @@ def loops(draft: Draft) -> Iterator[Problem]:
     trapped = [name for name in draft.flow.steps if name not in ending]
     for group in _groups(draft, trapped):
         if not told & set(group):
-            listed = ", ".join(f'"{name}"' for name in group)
+            listed = _listed([f'"{name}"' for name in group], ", ")
             message = f"from step {listed} no way leads to the end" if len(group) == 1 else f"steps {listed} never end"
             path = ("steps", group[0])
             yield draft.problem(TRAPPED, path, message, "lead one exit to a hangup", key=True)
@@ -123,10 +126,15 @@ def _loop(draft: Draft, rule: Rule, loop: tuple[str, ...], why: str, hint: str) 
     first = min(range(len(loop)), key=lambda n: order.index(loop[n]))
     turned = loop[first:] + loop[:first]
     edge = _edge(draft.graph.edges[turned[-1]], turned[0])
-    way = " -> ".join((*turned, turned[0]))
+    way = _listed([*turned, turned[0]], " -> ")
     path = edge.path or ("steps", turned[-1])
     exits = "" if edge.path else f" on {edge.exit}"
     return draft.problem(rule, path, f"{way}{exits}: {why}", hint, key=not edge.path)
+
+
+def _listed(names: list[str], between: str) -> str:
+    """The names, or the first and the last of many."""
+    return between.join(names if len(names) <= 8 else [*names[:6], "...", names[-1]])
 
 
 def _edge(edges: Iterable[Edge], target: str) -> Edge:
@@ -143,11 +151,22 @@ def _counts(draft: Draft, loop: tuple[str, ...]) -> bool:
 
 def _groups(draft: Draft, names: list[str]) -> Iterator[list[str]]:
     """`names` in the groups that hang together, in the order of the file."""
-    left = dict.fromkeys(names)
-    near = {name: {edge.target for edge in draft.graph.edges[name]} & set(names) for name in names}
-    while left:
-        group = {next(iter(left))}
-        while more := {n for n in left if n not in group and (near[n] & group or any(n in near[g] for g in group))}:
-            group |= more
-        yield [name for name in names if name in group]
-        left = {name: None for name in left if name not in group}
+    near: dict[str, set[str]] = {name: set() for name in names}
+    for name in names:
+        for edge in draft.graph.edges[name]:
+            if edge.target in near:
+                near[name].add(edge.target)
+                near[edge.target].add(name)
+    told: set[str] = set()
+    for name in names:
+        if name in told:
+            continue
+        group: set[str] = set()
+        waiting = [name]
+        while waiting:
+            one = waiting.pop()
+            if one not in group:
+                group.add(one)
+                waiting += near[one]
+        told |= group
+        yield [each for each in names if each in group]
