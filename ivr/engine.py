@@ -14,7 +14,7 @@ from ivr.events import Event, EventType
 from ivr.facts import Facts
 from ivr.flow.expressions import ExpressionError
 from ivr.flow.fields import RESERVED
-from ivr.inputs import Answer, DialEnded, Digits, HungUp, Input, Joined, Outcome, Recorded, Started
+from ivr.inputs import Answer, DialEnded, Digits, HungUp, Input, Joined, NoInput, Outcome, Recorded, Started
 from ivr.instructions import Dial, Hangup, Hold, Instruction, Join, as_json, speech_from_json
 from ivr.moves import AskFor, End, Go, Move, Wait
 from ivr.session import Session
@@ -80,7 +80,7 @@ def turn(flows: Flows, session: Session, given: Input, facts: Facts) -> Turn:
     for _ in range(MAX_STEPS):
         if isinstance(move, Go):
             move = _guarded(turning, _Visit(turning, move.target))
-        elif isinstance(move, End) and s.frames:
+        elif isinstance(move, End) and s.frames and not move.final:
             move = _return(turning)
         else:
             break
@@ -102,10 +102,10 @@ def _guarded(turning: Turning, act: Callable[[], Move]) -> Move:
 def _wake(turning: Turning, given: Input) -> Move:
     s = turning.session
     if isinstance(given, Started):
-        direction = "outbound" if s.attempt else "inbound"
-        turning.event(EventType.CALL_STARTED, flow=s.flow, version=s.version, direction=direction, lang=s.lang)
+        turning.event(EventType.CALL_STARTED, flow=s.flow, version=s.version, direction=_direction(s), lang=s.lang)
         return Go(s.step)
-    if turning.now_ms - s.started_ms - s.waits_ms > MAX_MS:
+    if isinstance(given, Digits | NoInput | Recorded) and turning.now_ms - s.started_ms - s.waits_ms > MAX_MS:
+        s.waits_ms = turning.now_ms - s.started_ms  # the person to whom he is taken now has as long again
         turning.event(EventType.BUDGET_EXCEEDED, step=s.step, budget="time")
         return rescue(turning)
     if isinstance(given, Digits | Recorded | Joined | DialEnded):
@@ -113,7 +113,7 @@ def _wake(turning: Turning, given: Input) -> Move:
     if isinstance(given, Joined):
         s.attempt, s.leg = given.attempt, "customer"
         if s.queue_step:
-            s.step = s.queue_step
+            turning.back_in_line()
     if isinstance(given, Digits):
         step = turning.flow.steps[s.step]
         shown = "•" * len(given.digits) if step.masks(given.digits) else given.digits
@@ -125,8 +125,9 @@ def _wake(turning: Turning, given: Input) -> Move:
 
 def _left(turning: Turning, given: Answer) -> Move:
     """The line has answered our `LeaveLine`: on to where the caller was going, unless an agent has him already."""
-    target = str(turning.at["leaving"])
+    target = str(turning.at.pop("leaving"))
     if given.outcome == "taken":
+        turning.back_in_line()
         return Wait(Hold(turning.take_speech(), "default", 10_000))
     turning.session.entry = ""
     return Go(target)
@@ -200,19 +201,16 @@ def recover(flows: Flows, session: Session, facts: Facts) -> Turn:
 
 
 def _give_up(turning: Turning) -> End:
-    turning.session.frames = []
     turning.tell("apology")
     turning.tell("goodbye")
-    return End("failed")
+    return End("failed", final=True)
 
 
 def _return(turning: Turning) -> Move:
     """A subflow has ended: back to the flow that called it, by the exit named after the child's last step, else `next`."""
     s = turning.session
-    frame, last, child, hidden = s.frames.pop(), s.step, s.variables, s.sensitive
-    s.flow, s.version, s.step, s.trail = frame.flow, frame.version, frame.step, frame.trail
-    s.variables, s.sensitive, s.at = frame.variables, frame.sensitive, {}
-    turning.flow = turning.flows.get(s.flow, s.version).flow
+    last, child, hidden = s.step, s.variables, s.sensitive
+    turning.out_of_subflow()
     step = turning.flow.steps[s.step]
     return step.returned(turning, last, child, hidden)
 
@@ -230,6 +228,19 @@ def _finish(turning: Turning, move: Move, outcome: Outcome = Outcome.ANSWERED) -
     else:
         reason = move.reason if isinstance(move, End) else "failed"
         seconds = (turning.now_ms - s.started_ms) // 1000
-        turning.event(EventType.CALL_ENDED, outcome=outcome.value, reason=reason, step=s.step, seconds=seconds)
+        turning.event(
+            EventType.CALL_ENDED,
+            outcome=outcome.value,
+            reason=reason,
+            step=s.step,
+            seconds=seconds,
+            direction=_direction(s),
+            queued=int(s.queued),
+            by="caller" if reason == "hung_up" else "us",
+        )
         instruction, s.ended = Hangup(turning.take_speech(), reason), reason
     return Turn(s, instruction, ask, tuple(turning.events))
+
+
+def _direction(session: Session) -> str:
+    return "out" if session.direction == "outbound" else "in"

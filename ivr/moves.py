@@ -31,7 +31,10 @@ class AskFor:
 
 @dataclass(frozen=True, slots=True)
 class End:
+    """The flow ends. A subflow then goes back to the flow that called it, unless the whole call is over (`final`)."""
+
     reason: str
+    final: bool = False
 
 
 Move = Go | Wait | AskFor | End

@@ -29,8 +29,9 @@ class Session:
 
     `step` is where the session is and `at` what that step remembers of this visit. `trail` are the steps passed that waited
     for the caller, for `back`. `said` is speech as JSON that a turn made before it had to ask. `entry` is the place in line
-    that this call holds, `queue_step` the step that will go on after the talk. `attempt` and `leg` are set on calls that we
-    placed. `ended` is empty while the call is up.
+    that this call holds, in `queue`; `queue_step` is the step that will go on after the talk, `queue_depth` how many subflows
+    deep it is. `queued`: it has had a place. `offered` is the entry for which a callback was last offered. `attempt` and `leg`
+    are set on calls that we placed. `ended` is empty while the call is up.
     """
 
     call: str
@@ -51,7 +52,11 @@ class Session:
     visits: dict[str, int] = field(default_factory=dict)
     said: list[dict[str, Any]] = field(default_factory=list)
     entry: str = ""
+    queue: str = ""
     queue_step: str = ""
+    queue_depth: int = 0
+    queued: bool = False
+    offered: str = ""
     joined_ms: int = 0
     attempt: str = ""
     leg: str = ""

@@ -56,13 +56,14 @@ class Turning:
         """What the present step remembers of this visit."""
         return self.session.at
 
-    def event(self, kind: EventType, /, **data: object) -> None:
+    def event(self, kind: EventType, /, in_queue: str = "", **data: object) -> None:
         s = self.session
         self.events.append(
             Event(
                 kind,
                 self.now_ms,
                 call=s.call,
+                queue=in_queue,
                 entry=s.entry,
                 attempt=s.attempt,
                 data={k: str(v) for k, v in data.items()},
@@ -73,7 +74,6 @@ class Turning:
         """The names that an expression may use now; sensitive variables are wrapped so that they cannot be spoken."""
         s = self.session
         variables = {k: Sensitive(str(v)) if k in s.sensitive else v for k, v in s.variables.items()}
-        queue_step = self.flow.steps.get(s.queue_step)
         return Environment(
             variables=variables,
             lang=s.lang,
@@ -82,7 +82,7 @@ class Turning:
             now_ms=self.now_ms,
             hours=self.flow.hours,
             queue=self.facts.queue,
-            own_queue=getattr(queue_step, "queue", ""),
+            own_queue=s.queue,
         )
 
     def evaluate(self, expression: str) -> Any:
@@ -138,7 +138,27 @@ class Turning:
         if target is not None:
             return Go(target)
         self.tell("apology")
-        return End("no_exit")
+        return End("no_exit", final=True)
+
+    def stand_in_line(self, queue: str) -> None:
+        """From now on this step is where the call waits, and where it goes on after the talk."""
+        s = self.session
+        s.queue, s.queue_step, s.queue_depth = queue, s.step, len(s.frames)
+
+    def back_in_line(self) -> None:
+        """To the step at which this call waits, out of any subflow: an agent has the caller, and `Joined` will find him."""
+        s = self.session
+        while len(s.frames) > s.queue_depth:
+            self.out_of_subflow()
+        s.step, s.at = s.queue_step, {"stage": "hold"}
+
+    def out_of_subflow(self) -> None:
+        """Into the flow that called this one, at the step that did."""
+        s = self.session
+        frame = s.frames.pop()
+        s.flow, s.version, s.step, s.trail = frame.flow, frame.version, frame.step, frame.trail
+        s.variables, s.sensitive, s.at = frame.variables, frame.sensitive, {}
+        self.flow = self.flows.get(s.flow, s.version).flow
 
     def take_speech(self) -> tuple[Speech, ...]:
         """The speech so far, for an instruction; nothing is said twice."""

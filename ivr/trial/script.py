@@ -23,6 +23,7 @@ from ivr.inputs import Outcome
 from ivr.instructions import Dial, Pause
 from ivr.trial.forms import BESIDE, FORMS
 from ivr.trial.phone import Phone, doing
+from ivr.trial.world import typed
 
 MESSAGE_MS = 8_000
 """How long a test's caller speaks into a mailbox."""
@@ -208,7 +209,7 @@ def _set(phone: Phone, flow: Flow, value: Mapping[str, Any], whole: Mapping[str,
     session = phone.session
     for name, wanted in value.items():
         found = session.variables.get(name)
-        if str(found) != str(wanted):
+        if found != typed(wanted) and found != wanted:
             shown = "another value" if name in session.sensitive else f'"{found}"'
             raise Unmet(f'expected variable {name} to be "{wanted}", found {shown}')
 

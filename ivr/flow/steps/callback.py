@@ -129,6 +129,8 @@ class CallbackStep(Step):
         if self.schedule is None:
             return self._place(turning, 0)
         slots = self._slots(turning)
+        if not slots:
+            return self._place(turning, 0)
         turning.at.update(stage="when", slots=slots)
         turning.tell("when_soon")
         for key, slot in enumerate(slots, start=2):
@@ -200,7 +202,7 @@ class CallbackStep(Step):
             return turning.leave(self, "duplicate")
         if given.outcome != "booked":
             return turning.leave(self, "blocked" if given.outcome == "blocked" else "full")
-        turning.session.entry = ""
+        turning.session.entry, turning.session.queued = "", True
         if values.get("due_ms"):
             due = int(values["due_ms"])
             turning.tell("booked_later", day=turning.day(due), time=turning.clock_time(due))
@@ -212,7 +214,6 @@ class CallbackStep(Step):
 
     def _taken(self, turning: Turning) -> Move:
         """An agent has this caller at this very moment: back to the hold, where `Joined` will find him."""
-        s = turning.session
-        s.step, s.at = s.queue_step, {"stage": "hold"}
+        turning.back_in_line()
         turning.tell("connecting")
         return Wait(Hold(turning.take_speech(), "default", 20_000))

@@ -51,6 +51,7 @@ class JoinStep(Step):
             s.entry = ""
             return Go(self.next)
         if isinstance(given, Answer):
-            s.entry, s.queue_step = str(given.values.get("entry", "")), s.step
+            s.entry = str(given.values.get("entry", ""))
+            turning.stand_in_line(s.queue)
             turning.tell("connecting")
         return Wait(Hold(turning.take_speech(), self.music, 20_000))

@@ -24,6 +24,7 @@ KEPT = ("found", "take", "number", "check", "change", "cancel")
 
 def ask_about_place(turning: Turning, found: Answer) -> Move:
     """Say the place and the four choices."""
+    turning.session.queued = True
     turning.at.update(stage="found", kept=found.values["entry"], position=found.values.get("position"))
     position = turning.at["position"]
     if position:
@@ -92,7 +93,7 @@ def _number_again(turning: Turning, kind: str, sentence: str) -> Move:
 
 def _kept(turning: Turning) -> Move:
     turning.tell("place_kept")
-    return End("place_kept")
+    return End("place_kept", final=True)
 
 
 def _settled(turning: Turning, given: Answer, joined: Callable[[Turning, Answer], Move]) -> Move:
@@ -100,9 +101,9 @@ def _settled(turning: Turning, given: Answer, joined: Callable[[Turning, Answer]
         return joined(turning, given)
     if given.outcome == "changed":
         turning.tell("number_changed", number=turning.phone(turning.at["number"]))
-        return End("number_changed")
+        return End("number_changed", final=True)
     if given.outcome == "duplicate":
         return _number_again(turning, "invalid", "number_duplicate")
     turning.tell("place_cancelled")
     turning.tell("goodbye")
-    return End("place_cancelled")
+    return End("place_cancelled", final=True)

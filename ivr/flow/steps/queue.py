@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from ivr.asks import FindPlace, JoinLine, LeaveLine
+from ivr.events import EventType
 from ivr.facts import WAIT_LADDER_S, PlaceFacts
 from ivr.flow.fields import Duration, Key, Model, PromptRef, QueueName, SkillName, Target
 from ivr.flow.steps.base import On, OptionalTarget, Step
@@ -76,14 +77,17 @@ class QueueStep(Step):
 
     def enter(self, turning: Turning) -> Move:
         s = turning.session
-        before = turning.flow.steps.get(s.queue_step)
-        if s.entry and isinstance(before, QueueStep) and before.queue == self.queue:
-            s.queue_step = s.step
+        if s.entry and s.queue == self.queue:
+            turning.stand_in_line(self.queue)
             return self._hold(turning, turning.facts.place(s.entry))
         if s.entry:
-            s.at = {"leaving": s.step}
+            turning.at["stage"] = "move"
             return AskFor(LeaveLine(s.entry, "moved"))
-        s.queue_step = s.step
+        return self._stand(turning)
+
+    def _stand(self, turning: Turning) -> Move:
+        s = turning.session
+        turning.stand_in_line(self.queue)
         if s.number:
             turning.at["stage"] = "find"
             return AskFor(FindPlace(self.queue, s.number))
@@ -110,7 +114,8 @@ class QueueStep(Step):
             return self._answered(turning, given)
         place = turning.facts.place(s.entry)
         if isinstance(given, Digits) and given.digits:
-            if self.callback is not None and given.digits == self.callback.key and place is not None and place.offer:
+            offer = self.callback if self.on.callback is not None else None
+            if offer is not None and given.digits == offer.key and place is not None and place.offer:
                 return turning.leave(self, "callback")
             if given.digits == self.exit_key:
                 return self._leave(turning, "exit")
@@ -128,13 +133,13 @@ class QueueStep(Step):
             return turning.leave(self, given.outcome)
         if given.outcome == "left":
             turning.session.entry = ""
-            return turning.leave(self, turning.at["exit"])
-        turning.at["stage"] = "hold"
-        return self._hold(turning, None)
+            return self._stand(turning) if stage == "move" else turning.leave(self, turning.at["exit"])
+        turning.back_in_line()
+        return Wait(Hold(turning.take_speech(), self.music, 20_000))
 
     def _joined(self, turning: Turning, given: Answer) -> Move:
         s = turning.session
-        s.entry, s.joined_ms = str(given.values["entry"]), turning.now_ms
+        s.entry, s.joined_ms, s.queued = str(given.values["entry"]), turning.now_ms, True
         values = given.values
         place = PlaceFacts(values["position"], values.get("wait_s"), bool(values.get("offer")))
         return self._hold(turning, place)
@@ -189,6 +194,10 @@ class QueueStep(Step):
         if not (long_wait or long_waited or either) or (at.get("offers") and not long_waited):
             return
         at["offers"] = at.get("offers", 0) + 1
+        s = turning.session
+        if s.offered != s.entry:
+            s.offered = s.entry
+            turning.event(EventType.CALLBACK_OFFERED, in_queue=self.queue, step=s.step)
         if offer.prompt is not None:
             turning.say(offer.prompt)
         else:
