@@ -213,6 +213,24 @@ def test_a_step_that_cannot_be_read_hides_no_other_mistake() -> None:
     assert found_in("ask", steps) == ["14 unknown-field", "15 unknown-prompt", "15 unknown-target"]
 
 
+def test_a_sensitive_value_is_followed_into_a_subflow() -> None:
+    """The flow `orders` speaks the account that it is given."""
+    steps = """\
+  ask: {type: collect, prompt: {en: Your number.}, save: pin, digits: 4-8, %s next: orders}
+  orders: {type: subflow, flow: orders, with: {account: pin}, next: agent}"""
+
+    assert found_in("ask", steps % "sensitive: true,", known=known()) == ["15 sensitive-leak"]
+    assert found_in("ask", steps % "", known=known()) == []
+
+
+def test_a_sensitive_number_is_not_read_back() -> None:
+    steps = """\
+  ask: {type: collect, prompt: {en: Your number.}, save: pin, digits: 4, sensitive: true, confirm: true, next: look}
+  look: {type: branch, when: [{if: len(pin) == 4, to: agent}], else: message}"""
+
+    assert found_in("ask", steps) == ["14 sensitive-leak"]
+
+
 def test_calls_that_we_place_bring_their_person() -> None:
     """A flow that takes `attempt` may hang up on silence and say no word of an operator."""
     text = BASE.replace("flow: demo\n", "flow: demo\ninputs: [attempt]\n").replace(

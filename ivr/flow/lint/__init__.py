@@ -22,7 +22,7 @@ from ivr.flow.lint import (
     values,
     variables,
 )
-from ivr.flow.lint.draft import Check, Draft, Known, Rule, Tried, draft_of
+from ivr.flow.lint.draft import Check, Known, Rule, Tried, draft_of
 from ivr.flow.lint.partly import readable_part
 from ivr.flow.load import load_flow
 from ivr.flow.model import Flow
@@ -108,6 +108,6 @@ def check_file(text: str | bytes, filename: str, known: Known | None = None, tri
 
 def seconds_to_human(flow: Flow, loaded: Loaded) -> dict[str, float | None]:
     """Per language: seconds of speech on the shortest way from the first entry to a person; None when there is no way."""
-    draft = Draft(flow, loaded, Known(), draft_of(flow, loaded, Known()).graph)
+    draft = draft_of(flow, loaded, Known())
     start = next(iter(flow.entry.values())).to
     return {lang: people.seconds_to_human(draft, start, lang) for lang in flow.languages}

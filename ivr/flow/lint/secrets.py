@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 from ivr.flow.expressions import ExpressionError, parse
 from ivr.flow.lint.draft import Draft, Rule, steps_of
 from ivr.flow.lint.values import templates
+from ivr.flow.model import Flow
 from ivr.flow.problems import Problem, Severity, expected
 from ivr.flow.source import Path
 from ivr.flow.steps.collect import Collect
 from ivr.flow.steps.http import Http
 from ivr.flow.steps.set import SetStep
+from ivr.flow.steps.subflow import Subflow
 
 SENSITIVE_LEAK = Rule("sensitive-leak", Severity.ERROR, "a sensitive value would be spoken or logged")
 LITERAL_SECRET = Rule("literal-secret", Severity.ERROR, "a password or token stands in the file")
 URL_NOT_ALLOWED = Rule("url-not-allowed", Severity.ERROR, "a request goes to a host that is not on the allow-list")
 HTTP_PLAIN = Rule("http-plain", Severity.ERROR, "a request travels unencrypted")
 
+_PLACES = {"url": "a url", "headers": "a header"}
 _SECRET_NAME = re.compile(r"authorization|api[-_]?key|token|secret|passw(or)?d|senha", re.IGNORECASE)
 _TOKEN = re.compile(
     r"\b(?:sk|pk|rk)_(?:live|test)_\w{8,}|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}|\bxox[abprs]-[\w-]{10,}"
@@ -88,33 +92,46 @@ def _splits(url: str) -> bool:
 
 
 def sensitive_leaks(draft: Draft) -> Iterator[Problem]:
-    """A sensitive value in anything spoken, in a url or in a header. A request's body may have it."""
-    hidden = sensitive_variables(draft)
+    """A sensitive value in anything spoken, in a url or in a header, here or in a subflow. A body may have it."""
+    hidden = sensitive_variables(draft.flow)
     for value in templates(draft):
         leaked = sorted(hidden & value.names)
-        if not leaked or value.path[2:3] == ("body",):
-            continue
-        where = (
-            "a url" if value.path[2:3] == ("url",) else "a header" if value.path[2:3] == ("headers",) else "a prompt"
-        )
-        hint = "send it in the body of a POST" if where != "a prompt" else "say something that is not sensitive"
-        yield draft.problem(SENSITIVE_LEAK, value.path, f'"{leaked[0]}" is sensitive and stands in {where}', hint)
+        if leaked and value.path[2:3] != ("body",):
+            where = _PLACES.get(str(value.path[2]), "a prompt")
+            hint = "say something that is not sensitive" if where == "a prompt" else "send it in the body of a POST"
+            message = f'"{leaked[0]}" is sensitive and stands in {where}'
+            yield draft.problem(SENSITIVE_LEAK, value.path, message, hint)
+    for name, asked in steps_of(draft.flow, Collect):
+        if asked.sensitive and asked.confirm:
+            message = f'confirm reads the sensitive "{asked.save}" aloud'
+            yield draft.problem(SENSITIVE_LEAK, ("steps", name, "confirm"), message, "let validate: check it instead")
+    for name, step in steps_of(draft.flow, Subflow):
+        child = (draft.known.flows or {}).get(step.flow)
+        for variable, text in step.given.items():
+            if child and _passes_on(text, hidden) and _leaks(draft, child, variable):
+                message = f'"{variable}" is sensitive, and flow "{child.flow}" would say or send it'
+                hint = "give it something that is not sensitive"
+                yield draft.problem(SENSITIVE_LEAK, ("steps", name, "with", variable), message, hint)
 
 
-def sensitive_variables(draft: Draft) -> frozenset[str]:
+def _leaks(draft: Draft, child: Flow, variable: str) -> bool:
+    hidden = sensitive_variables(child, variable)
+    texts = templates(replace(draft, flow=child))
+    return any(hidden & text.names for text in texts if text.path[2:3] != ("body",))
+
+
+def sensitive_variables(flow: Flow, *given: str) -> frozenset[str]:
     """What a sensitive `collect` saves, and what is set to it; a comparison or a length gives nothing away."""
-    steps = draft.flow.steps.values()
-    hidden = {step.save for step in steps if isinstance(step, Collect) and step.sensitive}
+    hidden = {step.save for _, step in steps_of(flow, Collect) if step.sensitive} | set(given)
     before = -1
     while len(hidden) != before:
         before = len(hidden)
-        for step in steps:
-            if isinstance(step, SetStep):
-                hidden |= {name for name, text in step.vars.items() if _passes_on(text, hidden)}
+        for _, step in steps_of(flow, SetStep):
+            hidden |= {name for name, text in step.vars.items() if _passes_on(text, hidden)}
     return frozenset(hidden)
 
 
-def _passes_on(text: str, hidden: set[str]) -> bool:
+def _passes_on(text: str, hidden: Collection[str]) -> bool:
     try:
         tree = parse(text).body
     except ExpressionError:
