@@ -171,7 +171,7 @@ def ended(line: Line, caller: Caller, outcome: Outcome, reason: str) -> None:
     elif entry.state is EntryState.CONNECTED and entry.attempt == attempt.id:
         talk_ended(line, caller, Outcome.ANSWERED)
     else:
-        leg_ended(line, attempt.id, caller.leg, outcome, reason)
+        leg_ended(line, attempt.id, caller.leg or Leg.CUSTOMER, outcome, reason)
 
 
 def gone(line: Line, attempt: str) -> None:
@@ -186,7 +186,7 @@ def _talk_of(line: Line, caller: Caller) -> tuple[Attempt | None, Leg]:
     """The attempt that this call talks in, and as which leg: its own, or the one it was moved into while it held."""
     attempt = line.store.attempt(caller.attempt) if caller.attempt else None
     if attempt and not attempt.over:
-        return attempt, Leg(caller.leg)
+        return attempt, Leg(caller.leg or Leg.CUSTOMER)  # a caller who was moved into the room has no leg of his own
     entry_id = attempt.entry if attempt else caller.entry
     entry = line.store.entry(entry_id) if entry_id else None
     if not entry or not entry.attempt or entry.call != caller.call:

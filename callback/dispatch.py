@@ -14,7 +14,7 @@ from callback import attempts
 from callback.jobs import Task
 from callback.model import Attempt, Closing, Entry, EntryState, Leg, Mode
 from callback.places import HEARD_MS
-from callback.store import Swept
+from callback.rows import Swept
 from ivr.calls import CallState, Found, Provider, Unsure
 from ivr.inputs import Outcome
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from callback import policy
 from callback.estimate import Estimate
 from callback.model import Closing, EntryState, Mode, Queue
-from callback.store import Ahead, Choice, NewEntry
+from callback.rows import Ahead, Choice, NewEntry
 from ivr.asks import (
     BookCallback,
     CancelPlace,

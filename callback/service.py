@@ -17,7 +17,8 @@ from callback.estimate import Estimator
 from callback.jobs import Task
 from callback.model import Agent, AgentState, Attempt, Entry, Leg, Queue, QueueSnapshot, Snapshot
 from callback.policy import NumberRules, Opening
-from callback.store import QueueCounts, Store
+from callback.rows import QueueCounts
+from callback.store import Store
 from callback.wait_model import Kind
 from ivr.asks import (
     Accept,

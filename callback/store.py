@@ -11,29 +11,27 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from redis import Redis
-from redis.commands.core import Script
 
-from callback.keys import Keys, lua_names
-from callback.model import (
-    Agent,
-    AgentState,
-    Attempt,
-    Closing,
-    Entry,
-    EntryState,
-    Leg,
-    Mode,
-    Order,
-    Queue,
-)
+from callback.keys import Keys
+from callback.model import Agent, AgentState, Attempt, Closing, Entry, EntryState, Leg, Queue
 from callback.policy import Next
-from callback.states import lua_moves
+from callback.rows import (
+    Ahead,
+    Choice,
+    NewEntry,
+    Pair,
+    QueueCounts,
+    Swept,
+    agent_of,
+    attempt_of,
+    entry_of,
+    pairs,
+    twos,
+)
+from callback.scripts import Scripts, text
 from ivr.events import Event
 from ivr.inputs import Outcome
 
@@ -41,109 +39,16 @@ MARGIN_MS = 10_000  # what a leg may take beyond ringing and accepting: webhooks
 REST_MS = 5_000  # an agent whose phone could not be rung at all (our failure) is not offered a call for so long
 
 
-@dataclass(frozen=True, slots=True)
-class NewEntry:
-    """What `join` writes. `limit`: most waiting (live) or most open callbacks; `waits`: p50, p80, p90 in s, None unknown."""
-
-    id: str
-    queue: str
-    mode: Mode
-    call: str
-    number: str
-    lang: str
-    skills: tuple[str, ...]
-    band: int
-    credit_ms: int
-    limit: int
-    heard_by_ms: int = 0
-    due_ms: int = 0
-    promised_ms: int = 0
-    expires_ms: int = 0
-    order: str = ""
-    max_attempts: int = 0
-    retry_ms: int = 0
-    waits: tuple[int | None, int | None, int | None] = (None, None, None)
-    refuse: str = ""  # why nobody new may join now; whoever stands here already is not refused
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What `choose` writes: a live place becomes a callback to `number`."""
-
-    number: str
-    limit: int
-    due_ms: int = 0
-    promised_ms: int = 0
-    expires_ms: int = 0
-    order: str = ""
-    max_attempts: int = 0
-    retry_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Ahead:
-    """A queue seen from one place in it. `able`: agents signed in, paused ones too, that have the skills
-    asked for. `ready`: idle ones, counted no further than `ahead` + 1."""
-
-    ahead: int
-    ahead_live: int
-    waiting: int
-    live: int
-    staffed: int
-    able: int
-    ready: int
-
-    @property
-    def position(self) -> int:
-        return self.ahead + 1
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    attempt: str
-    leg: Leg
-    entry: str
-    queue: str
-    waited_ms: int
-    due_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Swept:
-    """What one sweep did, and what it leaves: entries to be told (id, why), attempts and live entries (id, call) to look for."""
-
-    returned: int = 0
-    promoted: int = 0
-    handled: int = 0
-    postponed: int = 0
-    tell: tuple[tuple[str, str], ...] = ()
-    dialing: tuple[str, ...] = ()
-    connected: tuple[str, ...] = ()
-    silent: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class QueueCounts:
-    """The raw numbers of one queue in a snapshot; 0: none."""
-
-    live: int
-    oldest_live_ms: int
-    callbacks: int
-    oldest_callback_ms: int
-    late: int
-    scheduled: int
-    next_due_ms: int
-    in_progress: int
-
-
-@cache
-def script_texts() -> dict[str, str]:
-    """Every script by name, complete: the generated tables, the shared functions, then its own text."""
-    folder = files("callback") / "lua"
-    common = lua_names() + lua_moves() + (folder / "_common.lua").read_text(encoding="utf-8")
-    names = [item.name for item in folder.iterdir() if item.name.endswith(".lua")]
-    own = [name for name in names if name not in ("_common.lua", "estimate.lua")]
-    return {name[:-4]: common + (folder / name).read_text(encoding="utf-8") for name in sorted(own)}
+_DUE = (
+    ("entries", "reserved"),
+    ("entries", "dialing"),
+    ("entries", "connected"),
+    ("entries", "scheduled"),
+    ("agents", "wrap_up"),
+    ("expiries", ""),
+    ("live", ""),
+)
+"""The indexes whose scores are deadlines."""
 
 
 class Store:
@@ -155,22 +60,11 @@ class Store:
         self.redis = redis
         self.keys = Keys(tenant)
         self._secret = secret
-        self._scripts: dict[str, Script] = {
-            name: redis.register_script(text) for name, text in (texts or script_texts()).items()
-        }
-        self._rules: tuple[Mapping[str, Queue], str] = ({}, rules_json({}))
+        self._run = Scripts(redis, self.keys, texts).run
 
     def who(self, number: str) -> str:
         """The keyed hash that stands for `number` in events and in the one-callback-per-number index."""
         return hmac.new(self._secret, number.encode(), hashlib.sha256).hexdigest()[:24] if number else ""
-
-    def _run(self, script: str, key: str, now_ms: int, *args: object, queues: Mapping[str, Queue] | None = None) -> Any:
-        rules = ""
-        if queues is not None:
-            if self._rules[0] is not queues:
-                self._rules = (queues, rules_json(queues))
-            rules = self._rules[1]
-        return _text(self._scripts[script](keys=[key], args=[self.keys.prefix, now_ms, rules, *map(str, args)]))
 
     # entries
 
@@ -251,11 +145,11 @@ class Store:
         found = self._run("begin", self.keys.of("attempt", attempt), now_ms, attempt, leg, MARGIN_MS, queues=queues)
         if found is None:
             return None
-        entry, tried, agent = (_pairs(flat) for flat in found)
+        entry, tried, agent = (pairs(flat) for flat in found)
         return (
-            _entry(tried["entry"], entry),
-            _attempt(attempt, tried),
-            _agent(tried["agent"], agent) if agent else None,
+            entry_of(tried["entry"], entry),
+            attempt_of(attempt, tried),
+            agent_of(tried["agent"], agent) if agent else None,
         )
 
     def accept(
@@ -320,10 +214,10 @@ class Store:
         returned, promoted, handled, postponed, tell, dialing, connected, silent = found
         return Swept(
             *(int(returned), int(promoted), int(handled), int(postponed)),
-            _twos(tell),
+            twos(tell),
             tuple(dialing),
             tuple(connected),
-            _twos(silent),
+            twos(silent),
         )
 
     # agents
@@ -352,21 +246,29 @@ class Store:
 
     # reads
 
+    def next_due_ms(self) -> int | None:
+        """When the next sweep has something to do; None: not before somebody acts. One round trip."""
+        reads = self.redis.pipeline(transaction=False)
+        for name, part in _DUE:
+            reads.zrange(self.keys.of(name, part), 0, 0, withscores=True)
+        heads = [head[0][1] for head in reads.execute() if head]
+        return int(min(heads)) if heads else None
+
     def entry(self, entry: str) -> Entry | None:
         fields = self._hash("entry", entry)
-        return _entry(entry, fields) if fields else None
+        return entry_of(entry, fields) if fields else None
 
     def attempt(self, attempt: str) -> Attempt | None:
         fields = self._hash("attempt", attempt)
-        return _attempt(attempt, fields) if fields else None
+        return attempt_of(attempt, fields) if fields else None
 
     def agent(self, agent: str) -> Agent | None:
         fields = self._hash("agent", agent)
-        return _agent(agent, fields) if fields else None
+        return agent_of(agent, fields) if fields else None
 
     def _hash(self, name: str, part: str) -> dict[str, str]:
         found: Any = self.redis.hgetall(self.keys.of(name, part))
-        return {_text(key): _text(value) for key, value in found.items()}
+        return {text(key): text(value) for key, value in found.items()}
 
     def ahead(self, queue: str, now_ms: int, band: int = 1, credit_ms: int = 0, skills: str = "") -> Ahead:
         """The queue as a newcomer with this rank would find it. `skills`: a+b, sorted."""
@@ -390,139 +292,35 @@ class Store:
     def callback_of(self, queue: str, number: str) -> str:
         """The open callback of `number` in `queue`, or empty."""
         found: Any = self.redis.hget(self.keys.of("phones", queue), self.who(number)) if number else None
-        return str(_text(found)) if found else ""
+        return str(text(found)) if found else ""
 
     def snapshot(self, queues: Sequence[str], now_ms: int) -> tuple[list[QueueCounts], list[Agent]]:
         """The counts of `queues`, in that order, and all agents, by id."""
         counts, agents = self._run("snapshot", self.keys.of("everyone"), now_ms, *queues)
-        return [QueueCounts(*map(int, row)) for row in counts], [_agent(name, _pairs(flat)) for name, flat in agents]
+        return [QueueCounts(*map(int, row)) for row in counts], [agent_of(name, pairs(flat)) for name, flat in agents]
 
     def waiting(self, queue: str, limit: int) -> list[Entry]:
         """Those who wait in `queue`, in order, the first `limit`."""
         lanes: Any = self.redis.smembers(self.keys.of("lanes", queue))
         with self.redis.pipeline(transaction=True) as pipe:
-            for lane in sorted(map(_text, lanes)):
+            for lane in sorted(map(text, lanes)):
                 pipe.zrange(self.keys.of("waiting", lane), 0, limit - 1, withscores=True)
-            heads = [(score, _text(member)) for lane in pipe.execute() for member, score in lane]
+            heads = [(score, text(member)) for lane in pipe.execute() for member, score in lane]
             ids = [member.split(":", 1)[1] for _, member in sorted(heads)[:limit]]
             for name in ids:
                 pipe.hgetall(self.keys.of("entry", name))
             rows = pipe.execute()
-        found = [
-            (name, {_text(k): _text(v) for k, v in row.items()}) for name, row in zip(ids, rows, strict=True) if row
-        ]
-        return [_entry(name, fields) for name, fields in found if fields["state"] == EntryState.WAITING]
+        found = [(name, {text(k): text(v) for k, v in row.items()}) for name, row in zip(ids, rows, strict=True) if row]
+        return [entry_of(name, fields) for name, fields in found if fields["state"] == EntryState.WAITING]
 
     def scheduled(self, queue: str, limit: int) -> list[Entry]:
         """The scheduled callbacks of `queue`, the next due first, the first `limit`."""
         ids: Any = self.redis.zrange(self.keys.of("entries", EntryState.SCHEDULED), 0, -1)
-        found = (self.entry(_text(name)) for name in ids)
+        found = (self.entry(text(name)) for name in ids)
         return [entry for entry in found if entry and entry.queue == queue][:limit]
 
     def events(self, after: str = "-", limit: int = 1_000_000) -> list[tuple[str, Event]]:
         """The events after stream id `after` with their stream ids, oldest first."""
         start = "-" if after == "-" else f"({after}"
         found: Any = self.redis.xrange(self.keys.of("events"), min=start, count=limit)
-        return [(_text(name), Event.from_fields({_text(k): _text(v) for k, v in row.items()})) for name, row in found]
-
-
-def rules_json(queues: Mapping[str, Queue]) -> str:
-    """What the scripts need of the queues' rules; the empty name has the defaults, for a queue that left the file."""
-    return json.dumps(
-        {
-            name: {
-                "order": queue.callbacks.order.value,
-                "reserve_ms": queue.reserve_ms,
-                "ring_agent_ms": queue.ring_agent_ms,
-                "ring_customer_ms": queue.ring_customer_ms,
-                "accept_ms": queue.accept_ms,
-                "wrap_up_ms": queue.wrap_up_ms,
-                "max_misses": queue.max_misses,
-                "target_ms": queue.target_ms,
-                "short_ms": queue.short_ms,
-            }
-            for name, queue in {"": Queue(""), **queues}.items()
-        }
-    )
-
-
-def _text(value: Any) -> Any:
-    """Replies as text, whether or not the client decodes them."""
-    if isinstance(value, bytes):
-        return value.decode()
-    return [_text(item) for item in value] if isinstance(value, list) else value
-
-
-def _pairs(flat: Sequence[str]) -> dict[str, str]:
-    return dict(zip(flat[::2], flat[1::2], strict=True))
-
-
-def _twos(flat: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    return tuple(zip(flat[::2], flat[1::2], strict=True))
-
-
-def _list(text: str, mark: str) -> tuple[str, ...]:
-    return tuple(text.split(mark)) if text else ()
-
-
-def _entry(name: str, row: Mapping[str, str]) -> Entry:
-    return Entry(
-        id=name,
-        queue=row["queue"],
-        mode=Mode(row["mode"]),
-        state=EntryState(row["state"]),
-        score=float(row["score"]),
-        member=row["member"],
-        entered_ms=int(row["entered_ms"]),
-        number=row["number"],
-        lang=row["lang"],
-        skills=_list(row["skills"], "+"),
-        call=row["call"],
-        attempt=row["attempt"],
-        agent=row["agent"],
-        chosen_ms=int(row["chosen_ms"]),
-        promised_ms=int(row["promised_ms"]),
-        due_ms=int(row["due_ms"]),
-        expires_ms=int(row["expires_ms"]),
-        order=row["order"],
-        max_attempts=int(row["max_attempts"]),
-        retry_ms=int(row["retry_ms"]),
-        tries={key[len("tries_") :]: int(value) for key, value in row.items() if key.startswith("tries_")},
-        held_ms=int(row["held_ms"]),
-    )
-
-
-def _agent(name: str, row: Mapping[str, str]) -> Agent:
-    return Agent(
-        id=name,
-        state=AgentState(row["state"]),
-        since_ms=int(row["since_ms"]),
-        name=row["name"],
-        phone=row["phone"],
-        lang=row["lang"],
-        queues=_list(row["queues"], ","),
-        skills=frozenset(_list(row["skills"], ",")),
-        reason=row["reason"],
-        attempt=row["attempt"],
-        entry=row["entry"],
-        misses=int(row["misses"]),
-        after=row["after"],
-    )
-
-
-def _attempt(name: str, row: Mapping[str, str]) -> Attempt:
-    return Attempt(
-        id=name,
-        entry=row["entry"],
-        agent=row["agent"],
-        queue=row["queue"],
-        order=Order(row["order"]),
-        leg=Leg(row["leg"]),
-        begun=row["begun"],
-        deadline_ms=int(row["deadline_ms"]),
-        agent_call=row["agent_call"],
-        customer_call=row["customer_call"],
-        placed=frozenset(leg for leg in Leg if row[f"{leg}_placed"] == "1"),
-        connected_ms=int(row["connected_ms"]),
-        over=row["over"],
-    )
+        return [(text(name), Event.from_fields({text(k): text(v) for k, v in row.items()})) for name, row in found]

@@ -42,7 +42,7 @@ local function promote_due()
       postpone(e, opens)
     else
       move_entry(e, 'waiting')
-      event('promoted', {queue = e.queue, entry = id})
+      event('promoted', {queue = e.queue, entry = id}, 'score', e.score)
       count = count + 1
     end
   end
@@ -82,6 +82,7 @@ end
 local function expire(told)
   for _, id in ipairs(overdue(key('expiries'))) do
     local e = load('entry', id)
+    redis.call('ZADD', key('expiries'), int(NOW + LOOK_AGAIN_MS), id)  -- one that rings or is held has time till then
     if e.mode == 'callback' and (e.state == 'waiting' or e.state == 'scheduled') then
       local opens = next_opening(e.queue)
       if opens then

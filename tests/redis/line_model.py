@@ -101,16 +101,21 @@ class Model:
 
     def _pair(self, w: Worker, c: Caller) -> None:
         order = Order.LIVE if c.mode == "live" else Order(c.order or "agent_first")
-        t = Try("", c, w, order, order.legs[0], self.now + self.rules[c.queue].reserve_ms, w.since)
+        name = f"unnamed {len(self.tries)}"
+        t = Try(name, c, w, order, order.legs[0], self.now + self.rules[c.queue].reserve_ms, w.since)
         w.state = c.state = "reserved"
+        w.attempt = c.attempt = name
+        self.tries[name] = t
         self.new.append(t)
 
     def name(self, names: list[str]) -> None:
         """The line's names for the pairs made since: as many, in the same order."""
         assert len(names) == len(self.new), (names, self.new)
         for t, name in zip(self.new, names, strict=True):
-            t.id = t.caller.attempt = t.worker.attempt = name
-            self.tries[name] = t
+            self.tries[name] = self.tries.pop(t.id)
+            for one in (t.caller, t.worker):
+                one.attempt = name if one.attempt == t.id else one.attempt
+            t.id = name
         self.new = []
 
     # moves

@@ -84,6 +84,18 @@ def test_talk_then_wrap_up_then_ready_is_completed_and_handled_once(world: World
     assert world.accept(attempt, "agent") == "gone"
 
 
+@pytest.mark.parametrize("outcome", [Outcome.ANSWERED, Outcome.NO_ANSWER])
+def test_a_caller_who_was_moved_tells_of_the_talk_by_the_attempt_and_has_no_leg(world: World, outcome: Outcome) -> None:
+    entry = world.join("c1")
+    attempt = world.talk()
+    caller = Caller("c1", entry=entry, attempt=attempt)
+    for _ in range(2):
+        world.line.talk_ended(caller, outcome)
+    assert world.state(entry) is (EntryState.COMPLETED if outcome is Outcome.ANSWERED else EntryState.RESERVED)
+    world.line.ended(caller, Outcome.ANSWERED, "")
+    assert world.state(entry) is (EntryState.COMPLETED if outcome is Outcome.ANSWERED else EntryState.ABANDONED)
+
+
 def test_agent_first_he_enters_the_room_and_the_customer_is_rung(world: World) -> None:
     entry = booked(world)
     attempt = world.ring_agent()

@@ -9,8 +9,8 @@ import redis as redis_py
 from line_world import NUMBERS, World, audit, rules
 
 from callback.model import AgentState, EntryState
+from callback.scripts import script_texts
 from callback.service import NotSignedIn, UnknownAgent
-from callback.store import script_texts
 from ivr.inputs import Outcome
 
 

@@ -19,12 +19,13 @@ from redis.exceptions import ResponseError
 
 from callback import dispatch
 from callback.model import Callbacks, Place, Retry
-from callback.store import script_texts
+from callback.scripts import script_texts
 from ivr.asks import LeaveLine
 from ivr.calls import Caller as Call
 from ivr.calls import CallState, Found
 from ivr.inputs import Outcome
 
+LANES = ("", "es")
 CREW = {"ana": ("q", ""), "bia": ("q r", ""), "caio": ("r q", "es")}
 RULES = rules(
     callbacks=Callbacks(
@@ -94,15 +95,19 @@ class LineMachine(RuleBasedStateMachine):
                 pipe.hmget(keys.of("entry", c.id), "state", "mode", "score", "attempt", "call")
             for w in model.workers.values():
                 pipe.hmget(keys.of("agent", w.id), "state", "since_ms", "misses", "after", "attempt")
-            rows = pipe.execute()
+            for queue in RULES:
+                for lane in LANES:
+                    pipe.zrange(keys.of("waiting", f"{queue}|{lane}"), 0, -1, withscores=True)
+            *rows, q, q_es, r, r_es = pipe.execute()
         mine = [_caller(c.state, c.mode, f"{c.score:.0f}", c.attempt, c.call) for c in model.callers.values()]
         mine += [_worker(w.state, str(w.since), str(w.misses), w.after, w.attempt) for w in model.workers.values()]
         seen = [_caller(*row) for row in rows[: len(model.callers)]] + [
             _worker(*row) for row in rows[len(model.callers) :]
         ]
         assert mine == seen
-        for queue in RULES:
-            assert self.world.order(queue) == [c.id for c in model.waiting() if c.queue == queue]
+        for queue, lanes in (("q", q + q_es), ("r", r + r_es)):
+            line = [member.split(":", 1)[1] for member, score in sorted(lanes, key=lambda one: (one[1], one[0]))]
+            assert line == [c.id for c in model.waiting() if c.queue == queue]
         if STEPS["steps"] % 10 == 0:
             audit(self.world)
 

@@ -13,8 +13,8 @@ from redis.exceptions import ResponseError
 
 from callback.keys import NAMES, Keys
 from callback.model import Agent, AgentState, EntryState
+from callback.scripts import script_texts
 from callback.states import AGENT, ENTRY
-from callback.store import script_texts
 
 # Commands and options newer than Redis 6.2, the oldest engine that is supported.
 TOO_NEW = re.compile(
