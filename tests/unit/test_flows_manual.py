@@ -10,9 +10,10 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from ivr.flow.expressions import FILTERS, NOW_PARTS
+from ivr.flow.expressions import FILTERS
 from ivr.flow.fields import Marker
 from ivr.flow.functions import FUNCTIONS
+from ivr.flow.grammar import NOW_PARTS
 from ivr.flow.lint import Known, check_file
 from ivr.flow.load import load_flow
 from ivr.flow.model import AnyStep, Defaults, Flow, FlowTest
