@@ -223,13 +223,14 @@ class Line:
         return self._served(agent_id)
 
     def _served(self, agent_id: str) -> Agent:
-        """After a change of an agent: the estimate knows of it, and whoever he can serve is matched."""
+        """After a change of an agent: whoever he can serve is matched, at once; then the estimate hears of it."""
+        self.match()
         agent = self.store.agent(agent_id)
         if agent is None:
             raise UnknownAgent(f"no agent {agent_id!r}")
         for name in agent.queues:
             self.observe("agents", self.queue(name))
-        return agent if self.match() == 0 else self.store.agent(agent_id) or agent
+        return agent
 
     def agents(self) -> tuple[Agent, ...]:
         return tuple(self.store.snapshot((), self.clock.now_ms())[1])

@@ -31,8 +31,8 @@ class EventType(StrEnum):
     # that an event that counts an end can be attributed to the day of the entry; `chosen` 1: it had become a callback
     ENTRY_JOINED = "entry_joined"  # who, mode, band, score, entered_ms, position, waiting, p50_s, p80_s, p90_s
     CALLBACK_CHOSEN = "callback_chosen"  # wait_ms (on the line until now), promised_ms, due_ms; follows an entry_joined of mode callback too
-    PLACE_TAKEN = "place_taken"  # a customer phoned in and waits on the line in the place of the callback
-    CALLER_LEFT = "caller_left"  # he hung up again: the entry is a callback as before
+    PLACE_TAKEN = "place_taken"  # score: a customer phoned in and waits on the line in the place of the callback
+    CALLER_LEFT = "caller_left"  # next, due_ms: he hung up again, the entry is a callback as before
     NUMBER_CHANGED = "number_changed"
     MATCHED = "matched"  # agent, attempt, order, overtaken (waiting entries passed that this agent could have served)
     DIAL_BEGUN = "dial_begun"  # attempt, leg, first (1: leg customer, never rung before for this entry), promised_ms
@@ -40,7 +40,7 @@ class EventType(StrEnum):
     CONNECTED = "connected"  # agent, attempt, mode, chosen, wait_ms, hold_ms, target_ms (the queue's), line_ms (chosen: on the line before)
     RETURNED = "returned"  # the room never filled: undoes connected, the entry waits again. The data of that connected, and entered_ms
     ATTEMPT_ENDED = "attempt_ended"  # attempt, leg, outcome, next (waiting, scheduled, failed ...), due_ms
-    PROMOTED = "promoted"  # a scheduled entry is due and waits again
+    PROMOTED = "promoted"  # score: a scheduled entry is due and waits again, at this place
     COMPLETED = "completed"  # agent, attempt, talk_ms
     ABANDONED = "abandoned"  # wait_ms, short (1 or 0), chosen, target_ms (the queue's)
     FLOWED_OUT = "flowed_out"  # wait_ms, why, chosen

@@ -253,7 +253,7 @@ end
 local function undo_connect(t, e)
   event('returned', {call = e.call, queue = e.queue, entry = e.id, agent = t.agent, attempt = t.id},
     'mode', t.c_mode, 'chosen', chosen(e), 'wait_ms', t.c_wait_ms, 'hold_ms', t.c_hold_ms,
-    'target_ms', rule(e.queue).target_ms, 'line_ms', e.line_ms)
+    'target_ms', rule(e.queue).target_ms, 'line_ms', e.line_ms, 'entered_ms', e.entered_ms)
 end
 
 -- The talk is over: the agent wraps up.

@@ -12,5 +12,5 @@ if e.state == 'scheduled' then score = math.min(score, score_at(e, NOW)) end
 move_entry(e, 'waiting', nil, {mode = 'live', call = call, held_ms = 0, due_ms = 0, score = score})
 heard_by(e, tonumber(heard))
 redis.call('SET', key('call', call), id, 'EX', KEEP_S)
-event('place_taken', {call = call, queue = e.queue, entry = id})
+event('place_taken', {call = call, queue = e.queue, entry = id}, 'score', e.score)
 return 'joined'

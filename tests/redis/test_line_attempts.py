@@ -312,7 +312,8 @@ def test_a_caller_who_was_gone_before_the_talk_never_counts_as_connected(
     for _ in range(2):
         world.line.gone(attempt)
     connected, returned = world.last("connected"), world.last("returned")
-    assert (connected.data, connected.entry) == (returned.data, returned.entry)
+    entered = {"entered_ms": str(world.entry(entry).entered_ms)}
+    assert ({**connected.data, **entered}, connected.entry) == (returned.data, returned.entry)
     assert (world.state(entry), world.count("returned"), world.count("completed")) == (state, 1, 0)
     assert Task("hang_up", call=f"{attempt}-a") in world.tasks
 
