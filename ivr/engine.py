@@ -86,7 +86,7 @@ def turn(flows: Flows, session: Session, given: Input, facts: Facts) -> Turn:
             break
     else:
         turning.event(EventType.BUDGET_EXCEEDED, step=s.step, budget="steps")
-        move = _give_up(turning)
+        move = turning.give_up()
     return _finish(turning, move)
 
 
@@ -96,7 +96,7 @@ def _guarded(turning: Turning, act: Callable[[], Move]) -> Move:
         return act()
     except ExpressionError as error:
         turning.event(EventType.STEP_FAILED, step=turning.session.step, why=str(error))
-        return rescue(turning)
+        return turning.rescue()
 
 
 def _wake(turning: Turning, given: Input) -> Move:
@@ -107,7 +107,7 @@ def _wake(turning: Turning, given: Input) -> Move:
     if isinstance(given, Digits | NoInput | Recorded) and turning.now_ms - s.started_ms - s.waits_ms > MAX_MS:
         s.waits_ms = turning.now_ms - s.started_ms  # the person to whom he is taken now has as long again
         turning.event(EventType.BUDGET_EXCEEDED, step=s.step, budget="time")
-        return rescue(turning)
+        return turning.rescue()
     if isinstance(given, Digits | Recorded | Joined | DialEnded):
         s.visits = {}
     if isinstance(given, Joined):
@@ -142,8 +142,10 @@ class _Visit:
     def __call__(self) -> Move:
         s, flow = self.turning.session, self.turning.flow
         name = _resolve(self.turning, self.target)
+        if name == "hangup" and s.frames:
+            return End("done")
         if name == "hangup" or (step := flow.steps[name]).type in _LEAVES_LINE:
-            if s.entry and not s.attempt:
+            if s.entry and not s.attempt and not (s.frames and step.terminal):
                 s.at = {"leaving": self.target}
                 return AskFor(LeaveLine(s.entry, name if name == "hangup" else step.type))
             if name == "hangup":
@@ -152,7 +154,7 @@ class _Visit:
         s.visits[name] = s.visits.get(name, 0) + 1
         if s.visits[name] > MAX_VISITS:
             self.turning.event(EventType.BUDGET_EXCEEDED, step=name, budget="visits")
-            return rescue(self.turning)
+            return self.turning.rescue()
         if step.type in _REMEMBERED and s.trail[-1:] != [name]:
             s.trail = [*s.trail[-19:], name]
         s.step, s.at = name, {}
@@ -174,19 +176,6 @@ def _resolve(turning: Turning, target: str) -> str:
     return (entry.get(s.called) or entry.get("default") or next(iter(entry.values()))).to
 
 
-def rescue(turning: Turning) -> Move:
-    """Something of ours went wrong: apologise and take the caller to a person, once; a second time, say goodbye."""
-    s = turning.session
-    target = turning.flow.defaults.on_fail or turning.flow.operator
-    s.failed += 1
-    if s.failed > 1 or target is None:
-        return _give_up(turning)
-    s.visits = {}
-    turning.tell("apology")
-    turning.tell("to_a_person")
-    return Go(target)
-
-
 def recover(flows: Flows, session: Session, facts: Facts) -> Turn:
     """After an error of ours in the midst of a turn: apologise and go to a person, from the session as it was saved."""
     s = copy_session(session)
@@ -194,16 +183,10 @@ def recover(flows: Flows, session: Session, facts: Facts) -> Turn:
     s.said = []
     turning = Turning(flows.get(s.flow, s.version).flow, flows, s, facts)
     turning.event(EventType.STEP_FAILED, step=s.step, why="internal error")
-    move = _guarded(turning, lambda: rescue(turning))
+    move = _guarded(turning, turning.rescue)
     while isinstance(move, Go):
         move = _guarded(turning, _Visit(turning, move.target))
     return _finish(turning, move)
-
-
-def _give_up(turning: Turning) -> End:
-    turning.tell("apology")
-    turning.tell("goodbye")
-    return End("failed", final=True)
 
 
 def _return(turning: Turning) -> Move:

@@ -137,8 +137,28 @@ class Turning:
         target = fallback(self.flow, step, exit_name)
         if target is not None:
             return Go(target)
+        return self.rescue()
+
+    def rescue(self) -> Move:
+        """Something of ours went wrong: apologise and take the caller to a person, once; a second time, say goodbye.
+
+        A subflow that knows no person leaves that to the flow that called it.
+        """
+        s = self.session
+        s.failed += 1
+        while (target := self.flow.defaults.on_fail or self.flow.operator) is None and s.frames:
+            self.out_of_subflow()
+        if s.failed > 1 or target is None:
+            return self.give_up()
+        s.visits = {}
         self.tell("apology")
-        return End("no_exit", final=True)
+        self.tell("to_a_person")
+        return Go(target)
+
+    def give_up(self) -> End:
+        self.tell("apology")
+        self.tell("goodbye")
+        return End("failed", final=True)
 
     def stand_in_line(self, queue: str) -> None:
         """From now on this step is where the call waits, and where it goes on after the talk."""

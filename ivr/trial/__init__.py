@@ -21,7 +21,7 @@ from ivr.flow.source import Loaded
 from ivr.session import Session
 from ivr.trial.forms import line_mistakes
 from ivr.trial.phone import CannotDo, Phone
-from ivr.trial.script import Unmet, mistakes, play, set_line
+from ivr.trial.script import Unmet, mistakes, play
 from ivr.trial.world import World, typed
 from ivr.turning import Published
 
@@ -136,7 +136,7 @@ def open_call(shelf: Shelf, flow: Flow, test: FlowTest) -> Phone:
         leg=(call.leg or "agent") if placed else "",
     )
     phone = Phone(shelf, engine.start(shelf, session).to_json(), World(now_ms, mock=test.mock))
-    set_line(phone, test.line)
+    phone.world.tell(test.line)
     return phone
 
 

@@ -19,6 +19,10 @@ from ivr.trial.world import OUTCOMES
 def line_mistakes(line: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with what a test says of the line."""
     for name, told in line.items():
+        if name == "queue":
+            if not FORMS["place"].check(told):
+                yield f'"queue" needs {FORMS["place"].told}'
+            continue
         if name not in OUTCOMES:
             yield f'the line is not asked "{name}"; {expected(OUTCOMES, name)}'
             continue
@@ -47,7 +51,7 @@ def _is_place(value: Any) -> bool:
     return isinstance(value, dict) and all(
         (name in numbers and str(told).isdecimal())
         or (name in flags and told in ("true", "false"))
-        or (name == "wait" and (str(told).isdecimal() or told in ("none", "unknown")))
+        or (name == "wait" and (str(told).isdecimal() or told == "none"))
         for name, told in value.items()
     )
 

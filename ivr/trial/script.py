@@ -72,10 +72,6 @@ def mistakes(item: Any) -> Iterator[str]:
             yield f'"{name}" needs {FORMS[BESIDE[name]].told}'
 
 
-def set_line(phone: Phone, line: Mapping[str, Any]) -> None:
-    phone.world.line |= {name: list(told) if isinstance(told, list) else [told] for name, told in line.items()}
-
-
 def _named(item: Any) -> tuple[str, Any, Mapping[str, Any]]:
     if isinstance(item, str):
         return item, "true", {}
@@ -100,25 +96,16 @@ def _hang_up(phone: Phone, flow: Flow, value: Any, whole: Mapping[str, Any]) -> 
 
 
 def _wait(phone: Phone, flow: Flow, value: Any, whole: Mapping[str, Any]) -> None:
-    _queue(phone, flow, whole.get("queue", {}), whole)
+    phone.world.stand(whole.get("queue", {}))
     phone.wait(read_duration(value))
 
 
 def _queue(phone: Phone, flow: Flow, value: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
-    """How the line stands from now on."""
-    at = phone.world.at
-    for name, told in value.items():
-        match name:
-            case "wait":
-                at.wait_s = None if told in ("none", "unknown") else int(told)
-            case "offer" | "closing":
-                setattr(at, name, told == "true")
-            case _:
-                setattr(at, name, int(told))
+    phone.world.stand(value)
 
 
 def _line(phone: Phone, flow: Flow, value: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
-    set_line(phone, value)
+    phone.world.tell(value)
 
 
 def _answer(phone: Phone, flow: Flow, value: Any, whole: Mapping[str, Any]) -> None:

@@ -81,6 +81,22 @@ class World:
     ringing: bool = False
     """An agent has this caller already: his place is not in the line any more."""
 
+    def tell(self, line: Mapping[str, Any]) -> None:
+        """What a test says of the line: answers by name, and under `queue` how the caller would stand in it."""
+        self.stand(line.get("queue", {}))
+        self.line |= {name: list(t) if isinstance(t, list) else [t] for name, t in line.items() if name != "queue"}
+
+    def stand(self, place: Mapping[str, str]) -> None:
+        """How the line stands from now on. `wait` in seconds, or none."""
+        for name, told in place.items():
+            match name:
+                case "wait":
+                    self.at.wait_s = None if told == "none" else int(told)
+                case "offer" | "closing":
+                    setattr(self.at, name, told == "true")
+                case _:
+                    setattr(self.at, name, int(told))
+
     def queue(self, name: str) -> QueueFacts:
         return QueueFacts(self.at.waiting, self.at.agents, self.at.wait_s)
 

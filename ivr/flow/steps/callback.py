@@ -87,7 +87,7 @@ class CallbackStep(Step):
 
     def _typed(self, turning: Turning, digits: str) -> Move:
         if not digits:
-            return self._again(turning, "silence", "silence", "declined")
+            return self._again(turning, "silence", "silence_digits", "declined")
         turning.at["stage"] = "check"
         return AskFor(CheckNumber(digits))
 
@@ -208,8 +208,10 @@ class CallbackStep(Step):
             turning.tell("booked_later", day=turning.day(due), time=turning.clock_time(due))
         elif values.get("wait_s") is not None:
             turning.tell("booked_wait", minutes=turning.minutes(values["wait_s"]))
-        else:
+        elif values.get("position"):
             turning.tell("booked", position=values["position"])
+        else:
+            turning.tell("booked_soon")
         return Go(self.next)
 
     def _taken(self, turning: Turning) -> Move:

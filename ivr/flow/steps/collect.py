@@ -62,19 +62,31 @@ class Collect(Step):
         tries = self.tries or turning.flow.defaults.tries
         digits = given.digits if isinstance(given, Digits) else ""
         if "heard" in turning.at:
-            heard = turning.at.pop("heard")
-            if digits == "1":
-                return self._keep(turning, heard)
-        elif digits and self.accepts(digits, turning.now_ms):
-            if not self.confirm:
+            return self._confirmed(turning, digits, tries)
+        if digits and self.accepts(digits):
+            if not self.confirm or self.sensitive:  # what is sensitive is not read back either
                 return self._keep(turning, digits)
             turning.at["heard"] = digits
-            turning.tell("read_back", digits=spaced(digits))
-            return turning.gather(1)
+            return self._read_back(turning)
         kind, own = ("invalid", self.invalid) if digits else ("silence", self.silence)
-        sentence = "invalid_digits" if digits else "silence"
-        if not try_again(turning, kind, own, sentence, tries):
+        if not try_again(turning, kind, own, "invalid_digits" if digits else "silence_digits", tries):
             return turning.leave(self, "on_fail")
+        return self._ask(turning)
+
+    def _read_back(self, turning: Turning) -> Move:
+        turning.tell("read_back", digits=spaced(turning.at["heard"]))
+        return turning.gather(1)
+
+    def _confirmed(self, turning: Turning, digits: str, tries: int) -> Move:
+        """1: right; 2: typed again, which counts as an attempt; anything else: read back once more."""
+        if digits == "1":
+            return self._keep(turning, turning.at["heard"])
+        kind = "invalid" if digits else "silence"
+        if not try_again(turning, kind, [], "" if digits == "2" else kind, tries):
+            return turning.leave(self, "on_fail")
+        if digits != "2":
+            return self._read_back(turning)
+        del turning.at["heard"]
         return self._ask(turning)
 
     def _keep(self, turning: Turning, digits: str) -> Move:
@@ -83,6 +95,6 @@ class Collect(Step):
         s.sensitive = [n for n in s.sensitive if n != self.save] + ([self.save] if self.sensitive else [])
         return Go(self.next)
 
-    def accepts(self, digits: str, now_ms: int) -> bool:
+    def accepts(self, digits: str) -> bool:
         low, _, high = self.digits.partition("-")
         return int(low) <= len(digits) <= int(high or low) and valid(self.check, digits)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ivr.moves import Move
     from ivr.turning import Turning
 
-KEPT = ("found", "take", "number", "check", "change", "cancel")
+KEPT = ("found", "take", "number", "check", "confirm", "change", "cancel")
 """The stages of this conversation, as the queue step's `at["stage"]`."""
 
 
@@ -42,8 +42,8 @@ def resume_about_place(
     at, stage = turning.at, turning.at["stage"]
     if isinstance(given, Answer):
         if stage == "check" and given.outcome == "ok":
-            at.update(stage="change", number=given.values["number"])
-            return AskFor(ChangeNumber(at["kept"], at["number"]))
+            at["number"] = given.values["number"]
+            return _confirm(turning)
         if stage == "check":
             sentence = "blocked_number" if given.outcome == "blocked" else "bad_number"
             return _number_again(turning, "invalid", sentence)
@@ -54,10 +54,10 @@ def resume_about_place(
     digits = given.digits if isinstance(given, Digits) else ""
     if stage == "number":
         if not digits:
-            return _number_again(turning, "silence", "silence")
+            return _number_again(turning, "silence", "silence_digits")
         at["stage"] = "check"
         return AskFor(CheckNumber(digits))
-    return _choose(turning, digits)
+    return _confirmed(turning, digits) if stage == "confirm" else _choose(turning, digits)
 
 
 def _choose(turning: Turning, digits: str) -> Move:
@@ -83,6 +83,25 @@ def _ask_number(turning: Turning) -> Move:
     turning.at["stage"] = "number"
     turning.tell("ask_number")
     return turning.gather(15, finish="#", timeout_ms=10_000, sensitive=True)
+
+
+def _confirm(turning: Turning) -> Move:
+    turning.at["stage"] = "confirm"
+    turning.tell("confirm_number", number=turning.phone(turning.at["number"]))
+    return turning.gather(1)
+
+
+def _confirmed(turning: Turning, digits: str) -> Move:
+    at = turning.at
+    if digits == "1":
+        at["stage"] = "change"
+        return AskFor(ChangeNumber(at["kept"], at["number"]))
+    if digits == "2":
+        return _ask_number(turning)
+    kind = "invalid" if digits else "silence"
+    if try_again(turning, kind, [], kind, turning.flow.defaults.tries):
+        return _confirm(turning)
+    return _kept(turning)
 
 
 def _number_again(turning: Turning, kind: str, sentence: str) -> Move:

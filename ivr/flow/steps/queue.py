@@ -141,6 +141,9 @@ class QueueStep(Step):
         s = turning.session
         s.entry, s.joined_ms, s.queued = str(given.values["entry"]), turning.now_ms, True
         values = given.values
+        if not values["position"]:  # an agent is being rung for him already
+            turning.tell("hold")
+            return self._hold(turning, None)
         place = PlaceFacts(values["position"], values.get("wait_s"), bool(values.get("offer")))
         return self._hold(turning, place)
 

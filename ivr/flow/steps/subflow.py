@@ -10,7 +10,7 @@ from ivr.events import EventType
 from ivr.flow.expressions import Sensitive
 from ivr.flow.fields import Exit, Expr, FlowName, Name, Target, VariableName
 from ivr.flow.steps.base import Step
-from ivr.moves import End, Go
+from ivr.moves import Go
 from ivr.session import Frame
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Subflow(Step):
         s = turning.session
         if len(s.frames) >= MAX_DEPTH:
             turning.event(EventType.BUDGET_EXCEEDED, step=s.step, budget="depth")
-            return End("failed")
+            return turning.rescue()
         given = {name: turning.evaluate(expression) for name, expression in self.given.items()}
         child = turning.flows.get(self.flow)
         s.frames = [*s.frames, Frame(s.flow, s.version, s.step, s.variables, s.sensitive, s.trail)]

@@ -15,6 +15,7 @@ def try_again(turning: Turning, kind: str, own: list[PromptRef], sentence: str, 
     """Count a failure of `kind` (silence, invalid) and say so: the author's prompt for this attempt, else `sentence`.
 
     Both kinds count together: somebody who fails `tries` times, however, gets a person. False: that was the last attempt.
+    `sentence` empty: nothing is said, he has only changed his mind.
     """
     failures = turning.at.get("failures", 0) + 1
     turning.at["failures"] = failures
@@ -23,6 +24,6 @@ def try_again(turning: Turning, kind: str, own: list[PromptRef], sentence: str, 
         return False
     if own:
         turning.say(own[min(failures, len(own)) - 1])
-    else:
+    elif sentence:
         turning.tell(sentence)
     return True
