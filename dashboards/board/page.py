@@ -18,7 +18,7 @@ from markupsafe import Markup
 from callback.board import AgentRow, Bar, QueueRow
 from callback.metrics import METRICS
 from callback.model import AgentState
-from dashboards.board.attention import Attention, Level, worst_first
+from dashboards.board.attention import Level, worst_first
 from dashboards.i18n import Words, duration, time_of_day
 from dashboards.live import Reading
 
@@ -136,17 +136,21 @@ def sentence(reading: Reading, words: Words) -> str:
     board = reading.board
     if not board.queues:
         return words("sentence.empty")
-    needy = [row for row in worst_first(board, reading.attention) if reading.attention[row.queue].level is Level.CRIT]
-    if not needy:
-        return words("sentence.calm")
-    named = [_need(row, reading.attention[row.queue], words) for row in needy[:SPOKEN_QUEUES]]
-    if len(needy) > SPOKEN_QUEUES:
-        named.append(words("sentence.more", len(needy) - SPOKEN_QUEUES))
-    return words("sentence.attention", len(needy), list="; ".join(named))
+    rows = worst_first(board, reading.attention)
+    needy = [row for row in rows if reading.attention[row.queue].level is Level.CRIT]
+    if needy:
+        return words("sentence.attention", len(needy), list=_list([_need(r, reading, words) for r in needy], words))
+    watched = [title(row, words) for row in rows if reading.attention[row.queue].level is Level.WARN]
+    return words("sentence.watch", list=_list(watched, words)) if watched else words("sentence.calm")
 
 
-def _need(row: QueueRow, attention: Attention, words: Words) -> str:
-    reasons = ", ".join(words(f"reason.{reason}") for reason in attention.reasons)
+def _list(named: list[str], words: Words) -> str:
+    rest = len(named) - SPOKEN_QUEUES
+    return "; ".join(named[:SPOKEN_QUEUES] + ([words("sentence.more", rest)] if rest > 0 else []))
+
+
+def _need(row: QueueRow, reading: Reading, words: Words) -> str:
+    reasons = ", ".join(words(f"reason.{reason}") for reason in reading.attention[row.queue].reasons)
     return words("sentence.item", queue=title(row, words), reasons=reasons)
 
 

@@ -121,21 +121,25 @@ def test_without_redis_the_page_comes_and_says_so(dead_redis: redis_py.Redis, cl
     assert client.get("/now").json["down"] is True
 
 
-def test_the_sentence_names_the_worst_and_holds_no_figure_that_moves(
-    client: FlaskClient, house: House, clock: ManualClock
-) -> None:
+def test_the_sentence_names_the_worst_and_holds_no_figure_that_moves(house: House, clock: ManualClock) -> None:
+    def said() -> str:
+        client = local_client(application(house))  # a new feed: nothing is remembered of the last sentence
+        return str(client.get("/now", headers={"Accept-Language": "en"}).json["sentence"])
+
     house.staff()
-    said = client.get("/now", headers={"Accept-Language": "en"}).json["sentence"]
-    assert said == "All is well: no queue needs attention."
+    assert said() == "All is well: no queue needs attention."
     for queue in house.queues:
         for _ in range(6):
             house.call_in(queue)
+    clock.advance(30_000)
+    assert said() == "Nothing critical. To be watched: Sales; Billing; Technical support."
     clock.advance(300_000)
-    client = local_client(application(house))
-    first = client.get("/now", headers={"Accept-Language": "en"}).json["sentence"]
-    assert first == (
+    worst = (
         "4 queues need attention: Sales (long wait); Billing (long wait); Technical support (long wait); and 1 more."
     )
+    assert said() == worst
+    clock.advance(1_000)
+    assert said() == worst
 
 
 def test_timers_do_not_make_an_update(redis: redis_py.Redis, house: House, clock: ManualClock) -> None:
