@@ -23,6 +23,7 @@ from ivr.flow.hours import Hours
 
 __all__ = [
     "FILTERS",
+    "WORDS",
     "Environment",
     "Expression",
     "ExpressionError",
