@@ -13,7 +13,7 @@ import structlog
 
 from callback.model import Queue
 from callback.policy import Opening
-from callback.queues import QueuesError, QueuesFile, read_queues
+from callback.queues import QueuesFile, load_queues, read_queues
 from ivr.clock import Clock
 
 log = structlog.get_logger()
@@ -29,8 +29,6 @@ class Rules:
         self._stamp = self._stamped()
         self._file = read_queues(path)
         self._looked_ms = clock.now_ms()
-        if self._file.problems and not self._file.queues:
-            raise QueuesError(self._file.problems)
 
     def queues(self) -> Mapping[str, Queue]:
         """The queues in force; the same object until they change."""
@@ -46,7 +44,7 @@ class Rules:
         self._looked_ms = now
         if (stamp := self._stamped()) != self._stamp:
             self._stamp = stamp
-            found = read_queues(self._path)
+            found = load_queues(self._path.read_bytes(), str(self._path)) if self._path.exists() else QueuesFile()
             if found.queues:
                 self._file = found
                 log.info("queues file read", file=str(self._path), queues=sorted(found.queues))

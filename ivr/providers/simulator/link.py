@@ -32,11 +32,15 @@ class Webhooks:
     """Posts to `base_url`, one kept connection per thread."""
 
     def __init__(self, base_url: str, key: bytes, timeout_s: float = TIMEOUT_S) -> None:
+        self._key, self._timeout = key, timeout_s
+        self.sent = 0
+        self.aim(base_url)
+
+    def aim(self, base_url: str) -> None:
+        """Post to `base_url` from now on."""
         parts = urlsplit(base_url)
         self._host, self._port = parts.hostname or "", parts.port or 80
-        self._key, self._timeout = key, timeout_s
         self._local = threading.local()
-        self.sent = 0
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any] | None:
         """The answer; an empty dict for one without content; None when there was none to go by."""

@@ -108,7 +108,9 @@ class Deliver(Protocol):
 
 
 class Network:
-    """Thread-safe. `due` is the heap: (time, number, act)."""
+    """Thread-safe. `due` is the heap: (time, number, act). It is a `Provider` too, for who runs it in his own process."""
+
+    name = "simulator"
 
     def __init__(self, clock: Clock, deliver: Deliver, *, seed: int = 0, faults: Faults | None = None) -> None:
         self.clock, self.deliver, self.faults = clock, deliver, faults or Faults()
@@ -121,6 +123,7 @@ class Network:
         self.doubles = 0  # a call id originated twice, or a number rung while it was on a call that we placed
         self._numbers = itertools.count()
         self._rooms: dict[str, list[Call]] = {}
+        self._up: dict[str, list[Call]] = {}  # the calls of a number that have not ended
 
     # the heap
 
@@ -148,8 +151,7 @@ class Network:
     def dial_in(self, call_id: str, person: Person, number: str, called: str) -> Call:
         """`person` calls `called`; what follows is due from now on."""
         with self.lock:
-            call = Call(call_id, person, outbound=False, number=number, state=CallState.UP)
-            self.calls[call_id] = call
+            call = self._new(Call(call_id, person, outbound=False, number=number, state=CallState.UP))
             self._send(call, "/sim/calls", {"call": call_id, "from": number, "to": called})
             return call
 
@@ -161,19 +163,13 @@ class Network:
             person = self.people.get(outgoing.to)
             if person is None:
                 raise Refused(f"no telephone has the address {outgoing.to}", permanent=True)
-            busy = any(c.number == outgoing.to and c.state is not CallState.ENDED for c in self.calls.values())
-            if outgoing.call in self.calls or (
-                busy
-                and any(
-                    c.outbound and c.number == outgoing.to and c.state is not CallState.ENDED
-                    for c in self.calls.values()
-                )
-            ):
+            engaged = self._up.get(outgoing.to, [])
+            busy = bool(engaged)
+            if outgoing.call in self.calls or any(call.outbound for call in engaged):
                 self.doubles += 1
             if outgoing.call in self.calls:
                 raise Refused(f"the call {outgoing.call} exists already")
-            call = Call(outgoing.call, person, outbound=True, number=outgoing.to)
-            self.calls[outgoing.call] = call
+            call = self._new(Call(outgoing.call, person, outbound=True, number=outgoing.to))
             self.dials.append((now, outgoing.to, outgoing.call))
             after, outcome = (500, Outcome.BUSY) if busy else person.rings(call, outgoing.ring_ms)
             if after >= outgoing.ring_ms and outcome is Outcome.ANSWERED:
@@ -200,6 +196,11 @@ class Network:
             return Found(call.state, call.outcome) if call is not None else Found(CallState.UNKNOWN)
 
     # what happens
+
+    def _new(self, call: Call) -> Call:
+        self.calls[call.id] = call
+        self._up.setdefault(call.number, []).append(call)
+        return call
 
     def _rang(self, call: Call, outcome: Outcome) -> None:
         if call.state is not CallState.RINGING:
@@ -317,6 +318,7 @@ class Network:
             return
         call.state, call.outcome = CallState.ENDED, outcome
         call.epoch += 1
+        self._up[call.number].remove(call)
         others = self._out(call) if call.room else []
         for other in others:
             self._out(other)
