@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis as redis_py
@@ -120,8 +121,34 @@ def test_overtakes_are_computed_at_the_match_and_not_assumed(redis: redis_py.Red
     assert world.last("matched").data["overtaken"] == "2"
 
 
+def test_many_that_match_and_begin_at_once_book_nobody_twice(world: World, redis_url: str) -> None:
+    """Eight workers, each with a connection of its own, over the same line."""
+    for n in range(30):
+        paused(world, f"a{n:02d}")
+    entries = {world.join(f"c{n}") for n in range(30)}
+
+    def work(worker: int) -> list[tuple[str, str]]:
+        client = redis_py.Redis.from_url(redis_url, decode_responses=True)
+        own = World(client, world.rules)
+        object.__setattr__(own.line, "new_id", iter(f"w{worker}n{n}" for n in range(1_000)).__next__)
+        won = []
+        for n in range(30):
+            own.line.ready(f"a{(n + worker * 4) % 30:02d}")
+            for attempt in client.keys("{test}:attempt:*"):
+                name = attempt.removeprefix("{test}:attempt:")
+                won += [(name, "agent")] if own.line.begin(name, "agent") else []
+        client.close()
+        return won
+
+    with ThreadPoolExecutor(8) as pool:
+        won = [pair for part in pool.map(work, range(8)) for pair in part]
+    assert len(won) == len(set(won)) == 30
+    assert {entry for _, entry in pairs(world)} == entries
+    assert len({agent for agent, _ in pairs(world)}) == len(pairs(world)) == 30
+
+
 AGENT_TABLE = [
-    # before, verb, after, events
+    # before, verb, after
     ("offline", "sign_in", "ready"),
     ("offline", "ready", "ready"),
     ("offline", "sign_out", "offline"),
