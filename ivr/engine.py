@@ -18,7 +18,7 @@ from ivr.inputs import Answer, DialEnded, Digits, HungUp, Input, Joined, NoInput
 from ivr.instructions import Dial, Hangup, Hold, Instruction, Join, as_json, speech_from_json
 from ivr.moves import AskFor, End, Go, Move, Wait
 from ivr.session import Session
-from ivr.turning import Flows, Turning, copy_session
+from ivr.turning import Flows, Turning, UnknownFlow, copy_session
 
 MAX_STEPS = 500
 """Steps in one turn."""
@@ -91,10 +91,10 @@ def turn(flows: Flows, session: Session, given: Input, facts: Facts) -> Turn:
 
 
 def _guarded(turning: Turning, act: Callable[[], Move]) -> Move:
-    """Do `act`; a mistake in the author's expressions becomes an event and the way to a person, never a traceback."""
+    """Do `act`; a mistake of the author's becomes an event and the way to a person, never a traceback."""
     try:
         return act()
-    except ExpressionError as error:
+    except (ExpressionError, UnknownFlow) as error:
         turning.event(EventType.STEP_FAILED, step=turning.session.step, why=str(error))
         return turning.rescue()
 

@@ -23,7 +23,7 @@ from ivr.flow.model import Flow
 from ivr.flow.problems import Problem, has_errors
 from ivr.instructions import Instruction, as_json, from_json
 from ivr.session import Session
-from ivr.turning import Published
+from ivr.turning import Published, UnknownFlow
 
 log = structlog.get_logger(__name__)
 
@@ -96,17 +96,17 @@ class FlowShelf:
     _looked_ms: int = -FRESH_MS
 
     def get(self, name: str, version: str = "") -> Published:
-        """The version asked for, or the current one. Raises LookupError with the flows that there are."""
+        """The version asked for, or the current one. Raises UnknownFlow, which says the flows that there are."""
         if not version:
             self.refresh()
             version = self._current.get(name) or self._stored_version(name)
         if version not in self._versions:
             text = self.redis.get(self._key(f"flow:{version}"))
             if text is None:
-                raise LookupError(f"no flow version {version} of '{name}' is stored")
+                raise UnknownFlow(f"no flow version {version} of '{name}' is stored")
             flow, problems = self.check(_text(cast(bytes, text)), f"{name}@{version}")
             if flow is None:
-                raise LookupError(f"stored version {version} of '{name}' does not load: {problems[0]}")
+                raise UnknownFlow(f"stored version {version} of '{name}' does not load: {problems[0]}")
             self._versions[version] = Published(flow, version)
         return self._versions[version]
 
@@ -154,7 +154,7 @@ class FlowShelf:
         """The version last published by any process: what is in force when our file is gone or broken since the start."""
         version = self.redis.hget(self._key("flows"), name)
         if version is None:
-            raise LookupError(f"no flow is called '{name}'; there are: {', '.join(sorted(self._current)) or 'none'}")
+            raise UnknownFlow(f"no flow is called '{name}'; there are: {', '.join(sorted(self._current)) or 'none'}")
         return _text(cast(bytes, version))
 
     def _key(self, name: str) -> str:

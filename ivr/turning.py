@@ -30,9 +30,13 @@ class Published:
     version: str
 
 
+class UnknownFlow(LookupError):
+    """No flow has this name, or no such version of it is kept."""
+
+
 class Flows(Protocol):
     def get(self, name: str, version: str = "") -> Published:
-        """The version asked for, or the current one. Raises KeyError when there is no such flow."""
+        """The version asked for, or the current one. Raises UnknownFlow."""
         ...
 
 

@@ -210,7 +210,7 @@ def flows_of(settings: Settings, queues: QueuesFile | None) -> Findings:
     known = Known(http_hosts=settings.http_hosts or None)
     if queues is not None:
         skills = {name: queue.skills for name, queue in queues.queues.items()}
-        known = Known(queues=skills, hours=frozenset(queues.hours), http_hosts=settings.http_hosts or None)
+        known = Known(queues=skills, http_hosts=settings.http_hosts or None)
     for path in paths:
         problems = check_file(path.read_bytes(), str(path), known).problems
         errors = [problem for problem in problems if problem.severity == "error"]
