@@ -52,6 +52,17 @@ def redis_part(parts: Parts) -> Part:
 
 
 def flows_part(parts: Parts) -> Part:
+    folder = parts.settings.flows_dir.name
+    try:
+        names = parts.flows.names()
+    except RedisError:
+        return Part(False, "unknown while Redis does not answer")
+    if not names:
+        return Part(False, f"no flow is published: put one into {folder}/ and look at it with `retorno flow lint`")
+    return Part(True)
+
+
+def queues_part(parts: Parts) -> Part:
     if not parts.line.queues():
         return Part(False, f"no queue is loaded: {parts.settings.flows_dir.name}/queues.yaml describes them")
     return Part(True)
@@ -73,5 +84,6 @@ def timekeeper_part(parts: Parts) -> Part:
 CHECKS: dict[str, Callable[[Parts], Part]] = {
     "redis": redis_part,
     "flows": flows_part,
+    "queues": queues_part,
     "timekeeper": timekeeper_part,
 }

@@ -17,10 +17,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
+from flask import Response
 from redis.exceptions import RedisError
 
 from callback.board import Board
 from dashboards.board.attention import Attention, settle
+from dashboards.problems import Problem
 
 PERIOD_S = 1.0
 SILENCE_S = 15.0  # a comment after this long without a reading keeps proxies from cutting the stream
@@ -147,6 +149,19 @@ class Feed:
                 log.warning("board_unreadable", error=str(err))
             return replace(before, number=number, down=True)
         return Reading(number, board, settle(before.attention, board))
+
+
+def event_stream(feed: Feed, show: Callable[[Reading], dict[str, Any]]) -> Response:
+    """The feed as server-sent events. Raises `Problem` 503 when too many are open."""
+    try:
+        listener = feed.listen()
+    except Crowded as err:
+        raise Problem(503, "crowded", f"{err}. Poll instead.", {"Retry-After": "30"}) from err
+    response = Response(frames(listener, show), content_type="text/event-stream")
+    response.call_on_close(listener.close)
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"  # nginx would hold the events back
+    return response
 
 
 def frames(readings: Iterable[Reading | None], show: Callable[[Reading], dict[str, Any]]) -> Iterator[str]:

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from callback.service import Line
 from redis import Redis
 
+from callback.service import Line
 from ivr.clock import Clock
 from ivr.config import Settings
+
+
+class Flows(Protocol):
+    """The published flows; `ivr.store.FlowShelf`."""
+
+    def names(self) -> tuple[str, ...]: ...
 
 
 class Parts(Protocol):
@@ -26,3 +32,6 @@ class Parts(Protocol):
 
     @property
     def clock(self) -> Clock: ...
+
+    @property
+    def flows(self) -> Flows: ...

@@ -9,6 +9,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 
 from redis import Redis
 
@@ -22,7 +23,11 @@ from ivr.asks import Accept, BookCallback, JoinLine
 from ivr.calls import Caller
 from ivr.clock import Clock, ManualClock
 from ivr.config import Settings
+from ivr.flow.lint import check_file
+from ivr.flow.model import Flow
+from ivr.flow.problems import Problem
 from ivr.inputs import Outcome
+from ivr.store import FlowShelf
 
 TOKEN = "a token of at least thirty-two characters"
 QUEUES: dict[str, Queue] = {
@@ -43,6 +48,11 @@ AGENTS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
+def check(text: str, filename: str) -> tuple[Flow | None, list[Problem]]:
+    report = check_file(text, filename)
+    return report.flow, report.problems
+
+
 @dataclass
 class House:
     """`line` and what it is made of. It has the attributes of `dashboards.parts.Parts`."""
@@ -53,7 +63,9 @@ class House:
     queues: Mapping[str, Queue] = field(default_factory=lambda: QUEUES)
     tasks: list[Task] = field(default_factory=list)
     ids: count[int] = field(default_factory=lambda: count(1))
+    folder: Path = Path(__file__).parents[1] / "flows"
     line: Line = field(init=False)
+    flows: FlowShelf = field(init=False)
 
     def __post_init__(self) -> None:
         tenant = self.settings.tenant
@@ -67,6 +79,7 @@ class House:
             numbers=NumberRules(),
             estimator=Estimator(self.redis, tenant),
         )
+        self.flows = FlowShelf(self.redis, tenant, self.folder, check, self.clock, "starter")
 
     def staff(self, *names: str) -> None:
         """Make these agents (all of `AGENTS` by default) known and sign them in."""

@@ -6,7 +6,6 @@ Law: read only. Language and theme are remembered in cookies, so that the first 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from dashboards.access import may_read
 from dashboards.board.page import definitions, html, icon, sentence, shown
 from dashboards.i18n import LANGUAGES, Words, choose, words
-from dashboards.live import Crowded, Feed, Reading, frames
+from dashboards.live import Feed, Reading, event_stream
 from dashboards.parts import Parts
 from dashboards.problems import Problem
 
@@ -92,19 +91,6 @@ def blueprint(parts: Parts, feed: Feed) -> Blueprint:
         return response
 
     return board
-
-
-def event_stream(feed: Feed, show: Callable[[Reading], dict[str, Any]]) -> Response:
-    """The feed as server-sent events. Raises `Problem` 503 when too many are open."""
-    try:
-        listener = feed.listen()
-    except Crowded as err:
-        raise Problem(503, "crowded", f"{err}. Poll instead.", {"Retry-After": "30"}) from err
-    response = Response(frames(listener, show), content_type="text/event-stream")
-    response.call_on_close(listener.close)
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Accel-Buffering"] = "no"  # nginx would hold the events back
-    return response
 
 
 @cache

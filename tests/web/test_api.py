@@ -19,7 +19,7 @@ from screens import BEARER, application, local_client
 from werkzeug.test import TestResponse
 
 from callback import board
-from dashboards.api import ROUTES
+from dashboards.api.table import ROUTES
 from ivr.clock import ManualClock
 
 NUMBER = "+5511987650001"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import redis as redis_py
@@ -29,7 +30,7 @@ def test_ready_when_every_part_is(client: FlaskClient, ticking: House) -> None:
     answer = client.get("/readyz")
     assert answer.status_code == 200
     assert answer.json["ok"] is True
-    assert set(answer.json["parts"]) == {"redis", "flows", "timekeeper"}
+    assert set(answer.json["parts"]) == {"redis", "flows", "queues", "timekeeper"}
 
 
 def test_without_redis_it_is_not_ready_and_says_so(dead_redis: redis_py.Redis) -> None:
@@ -43,8 +44,15 @@ def test_without_redis_it_is_not_ready_and_says_so(dead_redis: redis_py.Redis) -
 def test_without_queues_it_is_not_ready(ticking: House, clock: ManualClock) -> None:
     house = House(ticking.redis, clock, queues={})
     answer = application(house).test_client().get("/readyz")
+    assert (answer.status_code, answer.json["parts"]["queues"]["ok"]) == (503, False)
+    assert "queues.yaml" in answer.json["parts"]["queues"]["why"]
+
+
+def test_without_a_flow_it_is_not_ready(ticking: House, clock: ManualClock, tmp_path: Path) -> None:
+    (tmp_path / "broken.yaml").write_text("flow: [", encoding="utf-8")
+    answer = application(House(ticking.redis, clock, folder=tmp_path)).test_client().get("/readyz")
     assert (answer.status_code, answer.json["parts"]["flows"]["ok"]) == (503, False)
-    assert "queues.yaml" in answer.json["parts"]["flows"]["why"]
+    assert "retorno flow lint" in answer.json["parts"]["flows"]["why"]
 
 
 def test_a_timekeeper_that_never_ran_or_stopped_is_missed(

@@ -26,7 +26,7 @@ BUILT = {
     "history.": {"arrivals", "answered", "abandoned"},
     "link.": {"live", "polling", "stale", "down"},
     "theme.": {"auto", "light", "dark"},
-    "pause.": {"no_answer"},
+    "pause.": {"no_answer", "lunch", "break", "training", "meeting"},
 }
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import TypeAdapter
 
-if TYPE_CHECKING:
-    from dashboards.api import Route
+from dashboards.api.table import PREFIX, Route
 
 REF = "#/components/schemas/{model}"
 ACCESS: dict[bool, tuple[int, ...]] = {True: (401, 403, 503), False: (401, 503)}  # by whether the route acts
@@ -43,7 +42,7 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
     schemas: dict[str, Any] = {"Problem": PROBLEM}
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        paths.setdefault("/api/v1" + route.path, {})[route.method.lower()] = _operation(route, schemas)
+        paths.setdefault(PREFIX + route.path, {})[route.method.lower()] = _operation(route, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
