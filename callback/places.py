@@ -92,7 +92,7 @@ def find(line: Line, ask: FindPlace) -> Answer:
 
 
 def join(line: Line, ask: JoinLine, caller: Caller) -> Answer:
-    """Stand in line; matches at once. `closed` by the queue's hours, `no_agents` when nobody signed in could serve him."""
+    """Stand in line; matches at once. `closed` by the queue's hours, `no_agents` if he then does not want to wait."""
     queue, now = line.queue(ask.queue), line.clock.now_ms()
     band, credit_ms = policy.rank(ask.priority, queue)
     skills = tuple(sorted({*ask.skills, *queue.skills}))
@@ -112,7 +112,7 @@ def join(line: Line, ask: JoinLine, caller: Caller) -> Answer:
             limit=queue.max_waiting,
             heard_by_ms=now + HEARD_MS,
             waits=_waits(estimate(line, queue, seen)),
-            refuse=refuse or ("" if seen.able else "no_agents"),
+            refuse=refuse or ("no_agents" if ask.needs_agents and not seen.able else ""),
         ),
         now,
     )
@@ -247,5 +247,5 @@ def leave(line: Line, ask: LeaveLine) -> Answer:
     return Answer(answer)
 
 
-def give_up(line: Line, ask: CancelPlace) -> Answer:
-    return Answer("cancelled" if line.cancel(ask.entry, "customer") else "gone")
+def give_up(line: Line, ask: CancelPlace, caller: Caller) -> Answer:
+    return Answer("cancelled" if line.cancel(ask.entry, "customer", asked_by=caller.call) else "gone")

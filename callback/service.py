@@ -111,7 +111,7 @@ class Line:
             case ChangeNumber():
                 return places.renumber(self, ask)
             case CancelPlace():
-                return places.give_up(self, ask)
+                return places.give_up(self, ask, caller)
             case Accept():
                 return attempts.accept(self, ask)
             case Fetch():
@@ -237,14 +237,17 @@ class Line:
 
     # supervisors and operators
 
-    def cancel(self, entry: str, why: str = "operator") -> bool:
-        """End an accepted callback, unless its customer talks already or it has ended. True: it is cancelled."""
+    def cancel(self, entry: str, why: str = "operator", *, asked_by: str = "") -> bool:
+        """End an accepted callback, unless its customer talks already or it has ended. True: it is cancelled.
+
+        Calls of an attempt on its way are hung up, but not the one that asks for it (`asked_by`)."""
         found = self.store.entry(entry)
         code, calls = self.store.cancel(entry, why, self.clock.now_ms())
         if code == "gone" or not found:
             return False
         for call in calls:
-            self.enqueue(Task("hang_up", call=call))
+            if call != asked_by:
+                self.enqueue(Task("hang_up", call=call))
         self.match()
         self.observe("tick", self.queue(found.queue))
         return True

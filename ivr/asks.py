@@ -48,6 +48,8 @@ class JoinLine:
     lang: str
     priority: int
     skills: tuple[str, ...]
+    needs_agents: bool = False
+    """Do not wait when nobody is signed in who could serve this caller."""
 
 
 @dataclass(frozen=True, slots=True)

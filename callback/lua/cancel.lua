@@ -4,10 +4,12 @@
 local id, why = unpack(ARG)
 local e = load('entry', id)
 if not e or chosen(e) == '0' or e.state == 'connected' or next(MOVES.entry[e.state]) == nil then return {'gone'} end
-local calls = {}
+local calls = e.held_ms ~= '0' and {e.call} or {}  -- a customer we rang, who holds
 local t, _, a = running(e.attempt)
 if t then
-  calls = placed_calls(t)
+  for _, call in ipairs(placed_calls(t)) do
+    if call ~= e.call then calls[#calls + 1] = call end
+  end
   attempt_ended(t, t.leg, 'canceled', 'cancelled')
   end_attempt(t, 'cancelled')
 end

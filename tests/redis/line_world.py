@@ -97,7 +97,7 @@ class World:
         return str(answer.values["entry"])
 
     def ask_join(self, call: str, queue: str = "q", priority: int = 0, skills: str = "") -> Answer:
-        ask = JoinLine(queue, NUMBERS[0], "pt-BR", priority, tuple(skills.split()))
+        ask = JoinLine(queue, NUMBERS[0], "pt-BR", priority, tuple(skills.split()), needs_agents=True)
         return self.line.answer(ask, Caller(call))
 
     def book(

@@ -10,7 +10,7 @@ from line_world import NUMBERS, World, audit, ordered, rules
 
 from callback.jobs import Task
 from callback.model import Callbacks, EntryState, Mode, Order, Place, Retry
-from ivr.asks import LeaveLine
+from ivr.asks import CancelPlace, LeaveLine
 from ivr.calls import Caller
 from ivr.inputs import Outcome
 
@@ -335,6 +335,28 @@ def test_an_operator_cancels_a_callback_that_rings(world: World) -> None:
     assert (world.line.cancel(entry), world.line.cancel(entry)) == (True, False)
     assert (world.state(entry), world.agent_state("ana")) == (EntryState.CANCELLED, "ready")
     assert world.tasks == [Task("hang_up", call=f"{attempt}-a")]
+
+
+@pytest.mark.parametrize("himself", [False, True])
+@pytest.mark.parametrize("matched_again", [False, True])
+def test_cancelling_a_held_customer_hangs_up_on_him_and_on_the_agent_once(
+    customer_first: World, matched_again: bool, himself: bool
+) -> None:
+    world = customer_first
+    entry = booked(world)
+    (task,) = world.rung()
+    world.dial(task.attempt, "customer")
+    world.accept(task.attempt, "customer")
+    attempt = world.ring_agent()
+    if matched_again:
+        world.end_leg(attempt, "agent", Outcome.REFUSED)
+        attempt = world.ring_agent()
+    call = f"{task.attempt}-c"
+    if himself:
+        assert world.line.answer(CancelPlace(entry), Caller(call, attempt=task.attempt)).outcome == "cancelled"
+    else:
+        assert world.line.cancel(entry)
+    assert [done.call for done in world.tasks] == [*([] if himself else [call]), f"{attempt}-a"]
 
 
 def test_leaving_the_line_when_an_agent_has_the_caller_is_refused(world: World) -> None:

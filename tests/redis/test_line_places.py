@@ -10,7 +10,7 @@ from line_world import NUMBERS, World, audit, rules
 
 from callback.model import Callbacks, Closing, EntryState, Mode
 from callback.policy import Opening
-from ivr.asks import CancelPlace, ChangeNumber, CheckNumber, FindPlace, LeaveLine
+from ivr.asks import CancelPlace, ChangeNumber, CheckNumber, FindPlace, JoinLine, LeaveLine
 from ivr.calls import Caller
 from ivr.inputs import Answer
 
@@ -82,6 +82,12 @@ def test_a_full_queue_a_closed_one_and_one_without_agents_refuse_with_their_name
     world.openings["q"] = Opening(False)
     assert world.ask_join("c2").outcome == "closed"
     assert world.ask_join("c1").values["entry"] == entry, "who stands in line already is not refused"
+
+
+def test_who_does_not_mind_waits_for_agents_to_come(redis: redis_py.Redis) -> None:
+    world = World(redis, rules())
+    answer = world.line.answer(JoinLine("q", NUMBERS[0], "pt-BR", 0, ()), Caller("c1"))
+    assert (answer.outcome, answer.values["position"], answer.values["wait_s"]) == ("joined", 1, None)
 
 
 def test_no_queue_of_that_name_is_an_error_that_lists_those_there_are(world: World) -> None:
