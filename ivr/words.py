@@ -168,12 +168,16 @@ _TENS = {
     "es": "veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa",
 }
 _JOIN = {"pt": " e ", "en": "-", "es": " y "}
-_TIME = {  # one minute, minutes, one hour, hours, and a half
-    "pt": ("um minuto", "{n} minutos", "uma hora", "{n} horas", " e meia"),
-    "en": ("one minute", "{n} minutes", "one hour", "{n} hours", " and a half"),
-    "es": ("un minuto", "{n} minutos", "una hora", "{n} horas", " y media"),
+_TIME = {  # one minute, minutes, one hour, hours, one hour and a half, hours and a half
+    "pt": ("um minuto", "{n} minutos", "uma hora", "{n} horas", "uma hora e meia", "{n} horas e meia"),
+    "en": ("one minute", "{n} minutes", "one hour", "{n} hours", "an hour and a half", "{n} and a half hours"),
+    "es": ("un minuto", "{n} minutos", "una hora", "{n} horas", "una hora y media", "{n} horas y media"),
 }
-_FEMININE = {"pt": {"um": "uma", "dois": "duas"}, "es": {"uno": "una"}, "en": {}}
+_BEFORE_A_NOUN = {  # how a number ends before minutes and before hours, where that is not how it is counted
+    "pt": ({}, {"um": "uma", "dois": "duas"}),
+    "en": ({}, {}),
+    "es": ({"veintiuno": "veintiún", "uno": "un"}, {"uno": "una"}),
+}
 MONEY = {  # currency -> language -> (unit, units, cent, cents)
     "BRL": {
         "pt": ("real", "reais", "centavo", "centavos"),
@@ -228,19 +232,28 @@ def number_words(n: int, lang: str) -> str:
 def minutes_words(seconds: float, lang: str) -> str:
     """A length of time as a person says it, in whole minutes rounded up: "cinco minutos", "an hour and a half"."""
     base = spoken(lang).split("-")[0]
-    minute, minutes, hour, hours, half = _TIME[base]
+    minute, minutes, hour, hours, hour_half, hours_half = _TIME[base]
     total = max(1, -int(-seconds // 60))
     whole, rest = divmod(total, 60)
+    said_minutes = minute if rest == 1 else minutes.format(n=_counting(rest, lang, feminine=False))
     if whole == 0:
-        return minute if rest == 1 else minutes.format(n=number_words(rest, lang))
-    count = number_words(whole, lang)
-    said = hour if whole == 1 else hours.format(n=_FEMININE[base].get(count, count))
+        return said_minutes
+    count = _counting(whole, lang, feminine=True)
     if rest == 30:
-        return said + half
+        return hour_half if whole == 1 else hours_half.format(n=count)
+    said_hours = hour if whole == 1 else hours.format(n=count)
     if rest == 0:
-        return said
-    both = " and " if base == "en" else _JOIN[base]
-    return said + both + (minute if rest == 1 else minutes.format(n=number_words(rest, lang)))
+        return said_hours
+    return said_hours + {"pt": " e ", "en": " and ", "es": " y "}[base] + said_minutes
+
+
+def _counting(n: int, lang: str, *, feminine: bool) -> str:
+    """A number before the noun it counts: "veintiún minutos", "vinte e duas horas"."""
+    said = number_words(n, lang)
+    for ending, instead in _BEFORE_A_NOUN[spoken(lang).split("-")[0]][feminine].items():
+        if said.endswith(ending):
+            return said.removesuffix(ending) + instead
+    return said
 
 
 def money_words(amount: float, currency: str, lang: str) -> str:
@@ -250,7 +263,8 @@ def money_words(amount: float, currency: str, lang: str) -> str:
     whole, rest = divmod(round(abs(amount) * 100), 100)
     parts = []
     if whole or not rest:
-        parts.append(f"{whole} {unit if whole == 1 else units}")
+        of = "de " if base != "en" and whole and whole % 1_000_000 == 0 else ""
+        parts.append(f"{whole} {of}{unit if whole == 1 else units}")
     if rest:
         parts.append(f"{rest} {cent if rest == 1 else cents}")
     minus = {"pt": "menos ", "en": "minus ", "es": "menos "}[base] if amount < 0 else ""

@@ -23,7 +23,7 @@ from ivr.trial.forms import line_mistakes
 from ivr.trial.phone import CannotDo, Phone
 from ivr.trial.script import Unmet, mistakes, play
 from ivr.trial.world import World, typed
-from ivr.turning import Published
+from ivr.turning import Published, UnknownFlow
 
 __all__ = ["Report", "Result", "Shelf", "open_call", "run_tests", "try_flow"]
 
@@ -36,7 +36,7 @@ class Shelf:
 
     def get(self, name: str, version: str = "") -> Published:
         if name not in self.flows:
-            raise LookupError(f"no flow is called '{name}'; there are: {', '.join(sorted(self.flows))}")
+            raise UnknownFlow(f"no flow is called '{name}'; there are: {', '.join(sorted(self.flows))}")
         return self.flows[name]
 
 

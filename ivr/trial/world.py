@@ -116,6 +116,8 @@ class World:
         outcome = told.pop(0) if len(told) > 1 else told[0] if told else ""
         if isinstance(ask, CheckNumber):
             return checked(ask.number, outcome)
+        if isinstance(ask, JoinLine) and outcome == "no_agents" and not ask.needs_agents:
+            outcome = "joined"  # he did not ask whether anybody is there
         outcome = outcome or OUTCOMES[name][0]
         self.ringing = outcome == "taken"
         at = self.at
