@@ -163,4 +163,4 @@ def busy_hours(house: House, hours: float = 1.0, seed: int = 1) -> None:
                     house.hang_up(entry)
         talks += [(clock.now_ms() + int(rng.expovariate(1 / 110_000)), attempt) for attempt in house.answer_all()]
         if step == 700:
-            house.line.pause("bruno", "almoço")
+            house.line.pause("bruno", "lunch")

@@ -15,7 +15,7 @@ from jinja2 import Environment
 from werkzeug.wrappers import Response as AnyResponse
 
 from dashboards.access import may_read
-from dashboards.board.page import definitions, html, icon, sentence, shown
+from dashboards.board.page import definitions, icon, shown
 from dashboards.i18n import LANGUAGES, Words, choose, words
 from dashboards.live import Feed, Reading, event_stream
 from dashboards.parts import Parts
@@ -41,12 +41,10 @@ def blueprint(parts: Parts, feed: Feed) -> Blueprint:
         return err.response()
 
     @board.get("/")
-    def page() -> AnyResponse | tuple[str, int]:
+    def page() -> AnyResponse:
         if "lang" in request.args or "theme" in request.args:
             return _remember()
-        reading = feed.now()
-        said = _words()
-        at_ms, speed = (reading.board.at_ms, reading.board.speed) if reading.board else (0, 1.0)
+        reading, said = feed.now(), _words()
         text = render_template(
             "board/page.html",
             words=said,
@@ -54,14 +52,12 @@ def blueprint(parts: Parts, feed: Feed) -> Blueprint:
             languages=[(lang, NAMES[lang]) for lang in LANGUAGES],
             icon=icon,
             asset=asset,
-            at_ms=at_ms,
-            speed=speed,
-            down=reading.down,
-            sentence=sentence(reading, said),
-            live=html(reading, said, current_app.jinja_env),
+            shown=shown(reading, said, current_app.jinja_env),
             definitions=definitions(said),
         )
-        return text, 503 if reading.down else 200
+        response = Response(text, 503 if reading.down else 200)
+        response.headers["Cache-Control"] = "no-store"
+        return response
 
     latest: dict[str, tuple[int, dict[str, Any]]] = {}
 
