@@ -44,7 +44,6 @@ _UNWRITTEN: dict[str, dict[str, tuple[str, ...]]] = {
     "queue": {
         "timeout": (_ON_FAIL,),
         "full": ("timeout", _ON_FAIL),
-        "no_agents": ("timeout", _ON_FAIL),
         "closed": ("timeout", _ON_FAIL),
     },
     "callback": dict.fromkeys(("declined", "invalid", "duplicate", "full", "blocked"), (_ON_FAIL,)),
@@ -105,7 +104,7 @@ def needed_exits(flow: Flow, step: AnyStep) -> tuple[str, ...]:
     if isinstance(step, QueueStep):
         offer = ("callback",) if step.callback else ()
         leave = ("exit",) if step.exit_key else ()
-        return ("timeout", "full", "no_agents", "closed", *offer, *leave)
+        return ("timeout", "full", "closed", *offer, *leave)
     return tuple(_UNWRITTEN.get(step.type, {}))
 
 

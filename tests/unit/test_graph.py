@@ -51,7 +51,6 @@ def flow(defaults: str = "defaults: {on_fail: other}\noperator: desk") -> Flow:
         ("line", "closed", "desk"),
         ("line", "exit", None),
         ("other", "timeout", "other"),
-        ("other", "no_agents", "other"),
         ("ring", "declined", "line"),
         ("ring", "duplicate", "other"),
         ("desk", "busy", "word"),
@@ -82,7 +81,6 @@ def test_effective_exits_are_the_written_ones_and_those_that_a_call_may_still_ta
         "callback": ("ring", True),
         "timeout": ("desk", True),
         "full": ("desk", False),
-        "no_agents": ("desk", False),
         "closed": ("desk", False),
     }
 

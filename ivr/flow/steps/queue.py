@@ -52,7 +52,7 @@ class QueueExits(On):
 class QueueStep(Step):
     """Joins `queue` and holds until an agent takes the call; `next` follows the talk.
 
-    An exceptional exit that is not named: `no_agents`, `closed` and `full` lead where `timeout` does, `timeout` to
+    An exceptional exit that is not named: `closed` and `full` lead where `timeout` does, `timeout` to
     `defaults.on_fail`. Who already has a callback in this queue is told his place and may keep it, wait in it, change the
     number or cancel.
     """
@@ -96,7 +96,8 @@ class QueueStep(Step):
     def _join(self, turning: Turning) -> Move:
         s = turning.session
         turning.at["stage"] = "join"
-        return AskFor(JoinLine(self.queue, s.number, s.lang, self.priority, tuple(self.skills)))
+        needs_agents = self.on.no_agents is not None
+        return AskFor(JoinLine(self.queue, s.number, s.lang, self.priority, tuple(self.skills), needs_agents))
 
     def resume(self, turning: Turning, given: Input) -> Move:
         s = turning.session
