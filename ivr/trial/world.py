@@ -59,7 +59,7 @@ HOME = "BR"
 
 @dataclass(slots=True)
 class Place:
-    """Where the caller would stand. `wait_s`: announced, None says nothing."""
+    """Where the caller would stand. `position` 0: an agent is being rung for him. `wait_s`: announced, None says nothing."""
 
     position: int = 3
     wait_s: int | None = None
@@ -101,7 +101,7 @@ class World:
         return QueueFacts(self.at.waiting, self.at.agents, self.at.wait_s)
 
     def place(self, entry: str) -> PlaceFacts | None:
-        if self.ringing:
+        if self.ringing or not self.at.position:
             return None
         return PlaceFacts(self.at.position, self.at.wait_s, self.at.offer, self.at.closing)
 
