@@ -14,7 +14,7 @@ class EventType(StrEnum):
     """Each with the `data` it carries (all values are strings; `_ms` are milliseconds)."""
 
     # the call (written with the session by the turn that made them)
-    CALL_STARTED = "call_started"  # flow, version, direction, provider
+    CALL_STARTED = "call_started"  # flow, version, direction (in, out), lang
     STEP_ENTERED = "step_entered"  # step, flow
     DIGITS_PRESSED = "digits_pressed"  # step, digits (masked when sensitive)
     INPUT_FAILED = "input_failed"  # step, kind (silence, invalid), attempt
