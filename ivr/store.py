@@ -7,6 +7,7 @@ progress stays on the version it began with, in every process, whatever happens 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -94,6 +95,7 @@ class FlowShelf:
     _current: dict[str, str] = field(default_factory=dict)
     _stamps: dict[Path, tuple[int, int]] = field(default_factory=dict)
     _looked_ms: int = -FRESH_MS
+    _looking: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, name: str, version: str = "") -> Published:
         """The version asked for, or the current one. Raises UnknownFlow, which says the flows that there are."""
@@ -124,10 +126,13 @@ class FlowShelf:
 
     def refresh(self) -> None:
         """Look at the folder, at most once a second, and publish what has changed and is right."""
-        now = self.clock.now_ms()
-        if 0 <= now - self._looked_ms < FRESH_MS:
-            return
-        self._looked_ms = now
+        with self._looking:  # the first callers of a process wait for the first look
+            now = self.clock.now_ms()
+            if not 0 <= now - self._looked_ms < FRESH_MS:
+                self._looked_ms = now
+                self._look()
+
+    def _look(self) -> None:
         for path in sorted(self.folder.glob("*.yaml")):
             found = path.stat()
             stamp = (found.st_mtime_ns, found.st_size)
