@@ -125,7 +125,7 @@ def _wake(turning: Turning, given: Input) -> Move:
 
 def _left(turning: Turning, given: Answer) -> Move:
     """The line has answered our `LeaveLine`: on to where the caller was going, unless an agent has him already."""
-    target = str(turning.at.pop("leaving"))
+    target = str(turning.at["leaving"])
     if given.outcome == "taken":
         turning.back_in_line()
         return Wait(Hold(turning.take_speech(), "default", 10_000))

@@ -11,6 +11,7 @@ from ivr.engine import MAX_MS, MAX_STEPS, MAX_VISITS
 from ivr.events import EventType
 from ivr.flow.load import load_flow
 from ivr.flow.model import Flow
+from ivr.flow.steps.menu import key_matches
 from ivr.inputs import Digits, HungUp, Joined, NoInput, Outcome, Started
 from ivr.instructions import Gather, Hangup, Hold, Join, Say
 from ivr.session import Session
@@ -231,6 +232,60 @@ def test_where_a_caller_was_going_when_an_agent_took_him_is_forgotten() -> None:
     phone.talk(0, Outcome.NO_ANSWER)
     phone.press("2")
     assert (phone.session.step, phone.session.ended) == ("bye", "done")
+
+
+def test_who_keeps_his_place_from_within_a_subflow_has_ended_his_call() -> None:
+    parent = WAITING.replace("entry: {default: sales}", "entry: {default: other}")
+    phone = phone_for(parent, CHILD, line={"find": "found"})
+    phone.press("1")
+    phone.press("2")
+    assert (phone.session.ended, phone.session.flow) == ("place_kept", "child")
+
+
+def test_what_a_subflow_gives_back_is_as_sensitive_as_it_was_there() -> None:
+    parent = """
+version: 1
+flow: parent
+languages: [en]
+entry: {default: ask}
+steps:
+  ask: {type: subflow, flow: pins, save: {ours: pin}, next: say}
+  say: {type: say, prompts: [{en: "{{ ours }}"}], next: hangup}
+"""
+    child = """
+version: 1
+flow: pins
+languages: [en]
+entry: {default: ask}
+steps: {ask: {type: collect, prompt: {en: PIN.}, save: pin, digits: 4, sensitive: true, next: hangup, on_fail: hangup}}
+"""
+    phone = phone_for(parent, child)
+    phone.press("4021")
+    assert phone.session.sensitive == ["ours"]
+    assert EventType.STEP_FAILED in kinds(phone)
+    assert "4021" not in " ".join(part.text for part in phone.heard if isinstance(part, Say))
+
+
+@pytest.mark.parametrize(
+    ("key", "digits", "is_it"),
+    [
+        ("1", "1", True),
+        ("1", "11", False),
+        ("2-5", "2", True),
+        ("2-5", "5", True),
+        ("2-5", "6", False),
+        ("1000-1999", "1000", True),
+        ("1000-1999", "1999", True),
+        ("1000-1999", "2000", False),
+        ("1000-1999", "150", False),
+        ("2XX", "200", True),
+        ("2XX", "2*0", False),
+        ("2-5", "*", False),
+        ("*", "*", True),
+    ],
+)
+def test_a_key_a_range_and_a_pattern_match_to_the_digit(key: str, digits: str, is_it: bool) -> None:
+    assert key_matches(key, digits) is is_it
 
 
 def test_recover_takes_the_caller_to_a_person_from_where_he_was() -> None:
