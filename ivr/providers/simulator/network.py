@@ -2,7 +2,7 @@
 
 Law: it speaks to us only by signed webhooks and is spoken to only through the four verbs of the Provider port. Everything it
 does is due at some moment and lies on one heap; it never waits itself. What it has seen is the ground truth that tests and
-replay hold us against: `dials`, `doubles`, `heard`.
+replay hold us against: `dials`, `doubled`, `talks`, `heard`.
 """
 
 from __future__ import annotations
@@ -90,15 +90,19 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """How badly the network behaves: the share of webhooks that come twice, late, or (only those that tell of an end) never.
+    """How badly the network behaves: the share of webhooks that come twice, late, or (only those that tell of an end) never,
+    and of those whose answer is lost, so that the network sends them again.
 
-    `late_ms`: how late at the most; a late one may overtake nothing of its own call but comes after others.
+    `late_ms`: how late at the most; a late one may overtake nothing of its own call but comes after others. `double_ms`: how
+    late the second copy may be; a long time lets it come after later turns, and after the end of its call.
     """
 
     double: float = 0.0
+    double_ms: int = 500
     late: float = 0.0
     late_ms: int = 3_000
     lost: float = 0.0
+    unheard: float = 0.0
 
 
 class Deliver(Protocol):
@@ -120,10 +124,19 @@ class Network:
         self.calls: dict[str, Call] = {}
         self.people: dict[str, Person] = {}  # by the number or address that reaches them
         self.dials: list[tuple[int, str, str]] = []  # (when, number, call)
-        self.doubles = 0  # a call id originated twice, or a number rung while it was on a call that we placed
+        self.doubled: list[
+            tuple[int, str, str]
+        ] = []  # of `dials`: its id was known, or its number on a call we had placed
+        self.talks: list[tuple[int, str, tuple[str, ...]]] = []  # (when, room, the calls that met in it)
+        self.again_ms, self.tries = AGAIN_MS, TRIES
         self._numbers = itertools.count()
         self._rooms: dict[str, list[Call]] = {}
         self._up: dict[str, list[Call]] = {}  # the calls of a number that have not ended
+
+    @property
+    def doubles(self) -> int:
+        """How often we rang where we should not have."""
+        return len(self.doubled)
 
     # the heap
 
@@ -155,6 +168,13 @@ class Network:
             self._send(call, "/sim/calls", {"call": call_id, "from": number, "to": called})
             return call
 
+    def puts_down(self, call_id: str) -> None:
+        """The person ends the call, whatever is going on in it: also while the network waits for our answer."""
+        with self.lock:
+            call = self.calls.get(call_id)
+            if call is not None and call.state is CallState.UP:
+                self._end(call, Outcome.ANSWERED)
+
     # the four verbs of the Provider port
 
     def originate(self, outgoing: Outgoing) -> None:
@@ -166,7 +186,7 @@ class Network:
             engaged = self._up.get(outgoing.to, [])
             busy = bool(engaged)
             if outgoing.call in self.calls or any(call.outbound for call in engaged):
-                self.doubles += 1
+                self.doubled.append((now, outgoing.to, outgoing.call))
             if outgoing.call in self.calls:
                 raise Refused(f"the call {outgoing.call} exists already")
             call = self._new(Call(outgoing.call, person, outbound=True, number=outgoing.to))
@@ -211,9 +231,9 @@ class Network:
         call.state = CallState.UP
         self._send(call, f"/sim/calls/{call.id}/answered", {})
 
-    def _send(self, call: Call, path: str, body: dict[str, Any], tries: int = TRIES) -> None:
+    def _send(self, call: Call, path: str, body: dict[str, Any], tries: int | None = None) -> None:
         """A webhook that wants an instruction: sent until there is an answer, while the call is up and waits for it."""
-        epoch = call.epoch
+        epoch, left = call.epoch, self.tries if tries is None else tries
 
         def answered(answer: dict[str, Any] | None) -> None:
             with self.lock:
@@ -221,12 +241,15 @@ class Network:
                     return
                 if answer is not None:
                     self._perform(call, answer)
-                elif tries > 1:
-                    self.at(self.clock.now_ms() + AGAIN_MS, lambda: self._again(call, epoch, path, body, tries - 1))
+                elif left > 1:
+                    self.at(self.clock.now_ms() + self.again_ms, lambda: self._again(call, epoch, path, body, left - 1))
                 else:
                     self._end(call, Outcome.FAILED)
 
-        self._post(path, body, answered)
+        if self.faults.unheard and self.random.random() < self.faults.unheard:
+            self._post(path, body, lambda _answer: answered(None))
+        else:
+            self._post(path, body, answered)
 
     def _again(self, call: Call, epoch: int, path: str, body: dict[str, Any], tries: int) -> None:
         if call.epoch == epoch and call.state is not CallState.ENDED:
@@ -237,7 +260,10 @@ class Network:
         when = self.clock.now_ms() + (self.random.randrange(self.faults.late_ms) if late else 0)
         self.at(when, lambda: self.deliver(path, body, then))
         if self.faults.double and self.random.random() < self.faults.double:
-            self.at(when + self.random.randrange(500), lambda: self.deliver(path, body, lambda _answer: None))
+            self.at(
+                when + self.random.randrange(self.faults.double_ms),
+                lambda: self.deliver(path, body, lambda _answer: None),
+            )
 
     def _perform(self, call: Call, answer: dict[str, Any]) -> None:
         call.turn, call.do = int(answer["turn"]), answer["do"]
@@ -289,13 +315,17 @@ class Network:
         self.at(when_ms, still)
 
     def _enter(self, call: Call, room: str) -> None:
-        call.room = room
-        there = self._rooms.setdefault(room, [])
-        there.append(call)
+        if call.room != room:
+            if call.room:
+                self._out(call)
+            call.room = room
+            self._rooms.setdefault(room, []).append(call)
+        there = self._rooms[room]  # who is told twice to enter is there once
         now = self.clock.now_ms()
         if len(there) < 2:
             self._later(call, now + ALONE_MS, lambda: self._alone(call))
             return
+        self.talks.append((now, room, tuple(one.id for one in there)))
         for one in there:
             length = one.person.talk_ms(one)
             if length is not None:
@@ -327,12 +357,12 @@ class Network:
         call.person.ended(call, outcome, self.clock.now_ms())
         if self.faults.lost and self.random.random() < self.faults.lost:
             return
-        self._tell_end(call, outcome, TRIES)
+        self._tell_end(call, outcome, self.tries)
 
     def _tell_end(self, call: Call, outcome: Outcome, tries: int) -> None:
         def told(answer: dict[str, Any] | None) -> None:
             if answer is None and tries > 1:
-                self.at(self.clock.now_ms() + AGAIN_MS, lambda: self._tell_end(call, outcome, tries - 1))
+                self.at(self.clock.now_ms() + self.again_ms, lambda: self._tell_end(call, outcome, tries - 1))
 
         self._post(f"/sim/calls/{call.id}/ended", {"outcome": outcome.value}, told)
 
