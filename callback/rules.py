@@ -13,7 +13,7 @@ import structlog
 
 from callback.model import Queue
 from callback.policy import Opening
-from callback.queues import QueuesFile, load_queues, read_queues
+from callback.queues import QueuesError, QueuesFile, read_queues
 from ivr.clock import Clock
 
 log = structlog.get_logger()
@@ -38,23 +38,28 @@ class Rules:
         return self.file().opening(queue, now_ms)
 
     def file(self) -> QueuesFile:
+        """What the file says, as far as it was right; at most a second old."""
         now = self._clock.now_ms()
         if 0 <= now - self._looked_ms < FRESH_MS:
             return self._file
         self._looked_ms = now
+        return self.look()
+
+    def look(self) -> QueuesFile:
+        """The same, looked at now: for who must not miss a change that he has seen himself."""
         if (stamp := self._stamped()) != self._stamp:
             self._stamp = stamp
-            found = load_queues(self._path.read_bytes(), str(self._path)) if self._path.exists() else QueuesFile()
-            if found.queues:
-                self._file = found
-                log.info("queues file read", file=str(self._path), queues=sorted(found.queues))
+            try:
+                self._file = read_queues(self._path)
+            except QueuesError as error:
+                log.error("queues file refused: the rules before it stay", problems=[str(p) for p in error.problems])
             else:
-                log.error("queues file refused: the rules before it stay", problems=[str(p) for p in found.problems])
+                log.info("queues file read", file=str(self._path), queues=sorted(self._file.queues))
         return self._file
 
     def _stamped(self) -> tuple[int, int]:
         try:
             found = self._path.stat()
-        except FileNotFoundError:
+        except OSError:
             return (0, 0)
         return (found.st_mtime_ns, found.st_size)

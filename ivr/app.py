@@ -32,9 +32,7 @@ from ivr.flow.problems import Problem
 from ivr.ids import maker
 from ivr.providers.simulator import webhooks as simulator_webhooks
 from ivr.providers.simulator.client import SimulatorProvider
-from ivr.store import FlowShelf, Sessions
-
-QUEUES_FILE = "queues.yaml"
+from ivr.store import QUEUES_FILE, FlowShelf, Sessions
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,7 @@ def known(file: QueuesFile, settings: Settings) -> Known:
 
 def _checker(rules: Rules, settings: Settings) -> Callable[[str, str], tuple[Flow | None, list[Problem]]]:
     def check(text: str, filename: str) -> tuple[Flow | None, list[Problem]]:
-        report = check_file(text, filename, known(rules.file(), settings))
+        report = check_file(text, filename, known(rules.look(), settings))
         return report.flow, report.problems
 
     return check

@@ -33,6 +33,10 @@ KEEP_S = 86_400
 KEEP_ENDED_S = 3_600
 FRESH_MS = 1_000
 """How old our knowledge of the flow files may be."""
+QUEUES_FILE = "queues.yaml"
+"""Beside the flows; what lint holds them against, so a change of it is a reason to look at them again."""
+
+Stamp = tuple[tuple[int, int], tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ def _text(value: bytes | str) -> str:
 class FlowShelf:
     """The published flows: files in `folder`, put on the shelf when `check` finds no error in them.
 
-    A file that turns bad is reported in the log and the version before it stays in force.
+    A file that turns bad, or is gone, is told in the log, and the version last published (by any process) stays in force.
     """
 
     redis: Redis
@@ -92,16 +96,83 @@ class FlowShelf:
     clock: Clock
     default: str
     _versions: dict[str, Published] = field(default_factory=dict)
-    _current: dict[str, str] = field(default_factory=dict)
-    _stamps: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    _files: dict[Path, tuple[str, str]] = field(default_factory=dict)
+    """What our own files say: the flow, and its version, that stood in each when it was last good."""
+    _stamps: dict[Path, Stamp] = field(default_factory=dict)
     _looked_ms: int = -FRESH_MS
     _looking: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, name: str, version: str = "") -> Published:
         """The version asked for, or the current one. Raises UnknownFlow, which says the flows that there are."""
+        if version:
+            return self._version(name, version)
+        self.refresh()
+        version = self._filed().get(name, "") or _text(cast(bytes, self.redis.hget(self._key("flows"), name) or b""))
         if not version:
-            self.refresh()
-            version = self._current.get(name) or self._stored_version(name)
+            raise UnknownFlow(f"no flow is called '{name}'; there are: {', '.join(self.names()) or 'none'}")
+        return self._version(name, version)
+
+    def for_number(self, called: str) -> Published:
+        """The flow that answers a dialled number: the one whose `entry` names it, else the default flow.
+
+        Flows that have a good file come first: one that was renamed leaves its number to its new name.
+        """
+        self.refresh()
+        for source in (self._filed, self._left_over):
+            for published in map(self._usable, source().items()):
+                if published is not None and called in published.flow.entry:
+                    return published
+        return self.get(self.default)
+
+    def names(self) -> tuple[str, ...]:
+        self.refresh()
+        return tuple(sorted({*self._filed(), *self._left_over()}))
+
+    def refresh(self) -> None:
+        """Look at the folder, at most once a second, and publish what has changed and is right."""
+        with self._looking:  # the first callers of a process wait for the first look
+            now = self.clock.now_ms()
+            if not 0 <= now - self._looked_ms < FRESH_MS:
+                self._look()
+                self._looked_ms = now
+
+    def _look(self) -> None:
+        rules = _stamp(self.folder / QUEUES_FILE)
+        found = {path: (_stamp(path), rules) for path in self.folder.glob("*.yaml") if path.name != QUEUES_FILE}
+        for path in sorted(found):
+            if self._stamps.get(path) != found[path]:
+                self._publish(path)
+                self._stamps[path] = found[path]
+        for path in self._stamps.keys() - found.keys():
+            del self._stamps[path]
+            log.error("a flow's file is gone: the version published last stays", file=str(path))
+            self._files.pop(path, None)
+
+    def _publish(self, path: Path) -> None:
+        """Put the flow in `path` on the shelf; if that is not to be, say why in the log. Raises RedisError."""
+        try:
+            text = path.read_text(encoding="utf-8")
+            flow, problems = self.check(text, str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            log.error("flow not published: its file cannot be read", file=str(path), why=str(error))
+            return
+        except Exception:
+            log.exception("flow not published: looking for mistakes in it failed", file=str(path))
+            return
+        if flow is None or has_errors(problems):
+            log.error(
+                "flow not published: the version before it stays", file=str(path), problems=[str(p) for p in problems]
+            )
+            return
+        version = version_of(text)
+        if self._filed().get(flow.flow) != version:
+            self.redis.set(self._key(f"flow:{version}"), text)
+            self.redis.hset(self._key("flows"), flow.flow, version)
+            log.info("flow published", flow=flow.flow, version=version)
+        self._versions[version] = Published(flow, version)
+        self._files[path] = (flow.flow, version)
+
+    def _version(self, name: str, version: str) -> Published:
         if version not in self._versions:
             text = self.redis.get(self._key(f"flow:{version}"))
             if text is None:
@@ -112,55 +183,31 @@ class FlowShelf:
             self._versions[version] = Published(flow, version)
         return self._versions[version]
 
-    def for_number(self, called: str) -> Published:
-        """The flow that answers a dialled number: the one whose `entry` names it, else the default flow."""
-        self.refresh()
-        for version in self._current.values():
-            if called in self._versions[version].flow.entry:
-                return self._versions[version]
-        return self.get(self.default)
+    def _usable(self, stored: tuple[str, str]) -> Published | None:
+        """A flow and its version; None when that version does not load any more."""
+        try:
+            return self._version(*stored)
+        except UnknownFlow as error:
+            log.error("a stored flow cannot be used", flow=stored[0], why=str(error))
+            return None
 
-    def names(self) -> tuple[str, ...]:
-        self.refresh()
-        return tuple(sorted(self._current))
+    def _filed(self) -> dict[str, str]:
+        """What our own files say: flow -> version."""
+        return dict(tuple(self._files.values()))
 
-    def refresh(self) -> None:
-        """Look at the folder, at most once a second, and publish what has changed and is right."""
-        with self._looking:  # the first callers of a process wait for the first look
-            now = self.clock.now_ms()
-            if not 0 <= now - self._looked_ms < FRESH_MS:
-                self._looked_ms = now
-                self._look()
-
-    def _look(self) -> None:
-        for path in sorted(self.folder.glob("*.yaml")):
-            found = path.stat()
-            stamp = (found.st_mtime_ns, found.st_size)
-            if self._stamps.get(path) != stamp and path.name != "queues.yaml":
-                self._stamps[path] = stamp
-                self._publish(path)
-
-    def _publish(self, path: Path) -> None:
-        text = path.read_text(encoding="utf-8", errors="replace")
-        version = version_of(text)
-        flow, problems = self.check(text, str(path))
-        if flow is None or has_errors(problems):
-            log.error(
-                "flow not published: the version before it stays", file=str(path), problems=[str(p) for p in problems]
-            )
-            return
-        self.redis.set(self._key(f"flow:{version}"), text)
-        self.redis.hset(self._key("flows"), flow.flow, version)
-        self._versions[version] = Published(flow, version)
-        self._current[flow.flow] = version
-        log.info("flow published", flow=flow.flow, version=version)
-
-    def _stored_version(self, name: str) -> str:
-        """The version last published by any process: what is in force when our file is gone or broken since the start."""
-        version = self.redis.hget(self._key("flows"), name)
-        if version is None:
-            raise UnknownFlow(f"no flow is called '{name}'; there are: {', '.join(sorted(self._current)) or 'none'}")
-        return _text(cast(bytes, version))
+    def _left_over(self) -> dict[str, str]:
+        """What any process has published and no good file of ours says: flow -> version."""
+        stored, filed = cast(dict[bytes, bytes], self.redis.hgetall(self._key("flows"))), self._filed()
+        return {_text(n): _text(v) for n, v in sorted(stored.items()) if _text(n) not in filed}
 
     def _key(self, name: str) -> str:
         return "{" + self.tenant + "}:" + name
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """What changes when the file does; zeros for one that is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_size)
