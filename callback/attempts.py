@@ -37,6 +37,7 @@ SAID: Final = {o.value: o for o in (Outcome.REFUSED, Outcome.MACHINE, Outcome.BU
 class Begun:
     """What the winner of `begin` needs to place the call. `send_by_ms`: later than this he must not send it any more.
 
+    `left_up`: a call that we placed to this phone before and that is not known to have ended; it is hung up first.
     `tell`: nobody is to be connected; the customer is told that he will not be served (`why`: closed, expired).
     """
 
@@ -51,6 +52,7 @@ class Begun:
     entry: Entry
     attempt: Attempt
     agent: Agent | None
+    left_up: str = ""
     tell: bool = False
 
 
@@ -60,7 +62,7 @@ def begin(line: Line, attempt: str, leg: str) -> Begun | None:
     if won is None:
         log.info("begin_lost", attempt=attempt, leg=leg)
         return None
-    entry, tried, agent = won
+    entry, tried, agent, left_up = won
     queue = line.queue(entry.queue)
     to_agent = leg == Leg.AGENT and agent is not None
     ring_ms = queue.ring_agent_ms if to_agent else queue.ring_customer_ms
@@ -76,6 +78,7 @@ def begin(line: Line, attempt: str, leg: str) -> Begun | None:
         entry=entry,
         attempt=tried,
         agent=agent,
+        left_up=left_up,
         tell=agent is None,
     )
 
@@ -159,15 +162,17 @@ def ended(line: Line, caller: Caller, outcome: Outcome, reason: str) -> None:
         entry_id = line.store.hung_up(caller.call, line.clock.now_ms()) or caller.entry
         entry = line.store.entry(entry_id) if entry_id else None
         if entry and entry.mode is Mode.LIVE and entry.call == caller.call:
-            caller_gone(line, entry, caller.call)
+            caller_gone(line, entry, caller.call, never_met=caller.room != entry.attempt)
         return
+    line.store.phone_down(caller.attempt, caller.leg, caller.call, line.clock.now_ms())
     attempt = line.store.attempt(caller.attempt)
     entry = line.store.entry(attempt.entry) if attempt else None
     if not attempt or not entry:
         log.info("ended_unknown", call=caller.call, attempt=caller.attempt)
         return
     if entry.mode is Mode.LIVE and entry.call == caller.call:
-        caller_gone(line, entry, caller.call)  # a customer we rang, who holds, perhaps in a later attempt than his own
+        # a customer we rang, who holds, perhaps in a later attempt than his own
+        caller_gone(line, entry, caller.call, never_met=caller.room != entry.attempt)
     elif entry.state is EntryState.CONNECTED and entry.attempt == attempt.id:
         talk_ended(line, caller, Outcome.ANSWERED)
     else:

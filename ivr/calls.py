@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -24,12 +24,14 @@ from ivr.inputs import Answer, DialEnded, HungUp, Input, Joined, Outcome, Starte
 from ivr.instructions import Hangup, Hold, Instruction, Say
 from ivr.session import Session
 from ivr.store import FlowShelf, Sessions
-from ivr.words import sentence
+from ivr.words import SENTENCES, sentence
 
 log = structlog.get_logger(__name__)
 
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 MAX_ASKS = 20
+AGAIN_MS = 5_000
+"""How long a caller is kept before his webhook is tried once more."""
 SILENCE_MS = 60_000
 """How long past the end of a stretch of hold music we wait before we ask the network whether the caller is there."""
 
@@ -101,7 +103,8 @@ class Provider(Protocol):
 @dataclass(frozen=True, slots=True)
 class Caller:
     """What the line may know of the call whose session asks. `number` is E.164 or empty (withheld); `entry` is the place
-    it holds; `attempt` and `leg` (agent, customer) are set on calls that we placed for an attempt."""
+    it holds; `attempt` and `leg` (agent, customer) are set on calls that we placed for an attempt. `room`: the attempt in whose
+    room it is."""
 
     call: str
     number: str = ""
@@ -109,6 +112,7 @@ class Caller:
     entry: str = ""
     attempt: str = ""
     leg: str = ""
+    room: str = ""
 
 
 class LinePort(Protocol):
@@ -135,11 +139,16 @@ class LinePort(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the phone side is to do now. It wakes the session with the same `turn`; a repeated webhook gets this again."""
+    """What the phone side is to do now. It wakes the session with the same `turn`; a repeated webhook gets this again.
+
+    `again`: we could not do our part (Redis is away). When the hold is over, the network sends the same webhook once more,
+    so that nothing that the caller has done is lost.
+    """
 
     call: str
     turn: int
     instruction: Instruction
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,31 +245,36 @@ class Calls:
                 self._hold(result)
                 return Reply(call, result.session.turn, result.instruction)
         log.warning("unknown call", call=call)
-        return Reply(call, 0, Hangup((Say(sentence("apology", "pt-BR"), "pt-BR"),), "unknown"))
+        speech = tuple(Say(sentence("apology", lang), lang) for lang in SENTENCES)
+        return Reply(call, 0, Hangup(speech, "unknown"))
 
     def _turn(self, session: Session, given: Input) -> tuple[Turn, list[Event]]:
-        """The whole turn: run, carry out what it asks, run on."""
+        """The whole turn. An error of ours sends the caller to a person; one on that way too, ends the call with a word."""
         try:
-            result = engine.turn(self.flows, session, given, self.line.facts())
-            events = list(result.events)
-            for _ in range(MAX_ASKS):
-                if result.ask is None:
-                    return result, events
-                answer = self._carry_out(result.ask, result.session)
-                result = engine.turn(self.flows, result.session, answer, self.line.facts())
-                events += result.events
-            raise RuntimeError(f"{MAX_ASKS} asks in one turn at step {result.session.step}")
+            return self._run(lambda facts: engine.turn(self.flows, session, given, facts))
         except (RedisError, Unsure):
             raise
         except Exception:
             log.exception("a turn failed: the caller goes to a person", call=session.call, step=session.step)
-            result = engine.recover(self.flows, session, self.line.facts())
-            events = list(result.events)
-            while result.ask is not None:
-                answer = self._carry_out(result.ask, result.session)
-                result = engine.turn(self.flows, result.session, answer, self.line.facts())
-                events += result.events
-            return result, events
+        try:
+            return self._run(lambda facts: engine.recover(self.flows, session, facts))
+        except (RedisError, Unsure):
+            raise
+        except Exception:
+            log.exception("no way to a person: the call ends", call=session.call, step=session.step)
+        return self._run(lambda facts: engine.recover(self.flows, replace(session, failed=1), facts))
+
+    def _run(self, begin: Callable[[Facts], Turn]) -> tuple[Turn, list[Event]]:
+        """Run, carry out what it asks, run on, until there is an instruction."""
+        result = begin(self.line.facts())
+        events = list(result.events)
+        for _ in range(MAX_ASKS):
+            if result.ask is None:
+                return result, events
+            answer = self._carry_out(result.ask, result.session)
+            result = engine.turn(self.flows, result.session, answer, self.line.facts())
+            events += result.events
+        raise RuntimeError(f"{MAX_ASKS} asks in one turn at step {result.session.step}")
 
     def _carry_out(self, ask: Ask, session: Session) -> Answer:
         return self.fetch(ask) if isinstance(ask, Fetch) else self.line.answer(ask, _caller(session))
@@ -271,15 +285,15 @@ class Calls:
             self.line.held(_caller(session), self.clock.now_ms() + instruction.ms + SILENCE_MS)
 
     def _keep(self, call: str, turn: int, act: Callable[[], Reply]) -> Reply:
-        """Do `act`; whatever breaks, the caller hears a sentence and stays: the network asks again in a few seconds."""
+        """Do `act`; whatever breaks, the caller hears a sentence and stays: the network asks the same in a few seconds."""
         try:
             return act()
         except Exception:
             log.exception("webhook failed: the caller is kept", call=call)
-            speech = tuple(Say(sentence("one_moment", lang), lang) for lang in ("pt-BR", "en"))
-            return Reply(call, turn, Hold(speech, "default", 5_000))
+            speech = tuple(Say(sentence("one_moment", lang), lang) for lang in SENTENCES)
+            return Reply(call, turn, Hold(speech, "default", AGAIN_MS), again=True)
 
 
 def _caller(session: Session) -> Caller:
     s = session
-    return Caller(s.call, s.number, s.lang, s.entry, s.attempt, s.leg)
+    return Caller(s.call, s.number, s.lang, s.entry, s.attempt, s.leg, s.room)

@@ -206,6 +206,7 @@ def _finish(turning: Turning, move: Move, outcome: Outcome = Outcome.ANSWERED) -
         ask, s.said = move.ask, [as_json(part) for part in turning.speech]
     elif isinstance(move, Wait):
         instruction = move.instruction
+        s.room = instruction.attempt if isinstance(instruction, Join) else ""
         if isinstance(instruction, Hold | Join | Dial):
             s.parked_ms = turning.now_ms
     else:

@@ -60,6 +60,8 @@ class Session:
     joined_ms: int = 0
     attempt: str = ""
     leg: str = ""
+    room: str = ""
+    """The attempt in whose room this call is, empty outside."""
     waits_ms: int = 0
     """Time spent held or talking, which no budget counts."""
     parked_ms: int = 0

@@ -112,7 +112,12 @@ class World:
 
     def hang_up(self, call: str, entry: str = "") -> None:
         self.network.calls[call] = Found(CallState.ENDED, Outcome.ANSWERED)
-        self.line.ended(Caller(call, entry=entry), Outcome.ANSWERED, "")
+        self.line.ended(Caller(call, entry=entry, room=self.room(entry)), Outcome.ANSWERED, "")
+
+    def room(self, entry: str) -> str:
+        """The room in which the customer of `entry` talks, as his session would know it."""
+        found = self.line.entry(entry) if entry else None
+        return found.attempt if found and found.state is EntryState.CONNECTED else ""
 
     def dial(self, attempt: str, leg: str) -> bool:
         """Carry out a dial task: did we win, and ring?"""
@@ -134,7 +139,9 @@ class World:
     def end_leg(self, attempt: str, leg: str, outcome: Outcome = Outcome.ANSWERED, reason: str = "") -> None:
         call = self.leg_call(attempt, leg)
         self.network.calls[call] = Found(CallState.ENDED, outcome)
-        self.line.ended(Caller(call, attempt=attempt, leg=leg), outcome, reason)
+        tried = self.line.attempt(attempt)
+        room = self.room(tried.entry) if tried else ""
+        self.line.ended(Caller(call, attempt=attempt, leg=leg, room=room), outcome, reason)
 
     def rung(self) -> list[Task]:
         """The dial tasks that wait to be carried out; they are taken."""

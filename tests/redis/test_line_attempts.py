@@ -372,3 +372,13 @@ def test_without_wrap_up_the_agent_is_ready_at_once(redis: redis_py.Redis) -> No
     world.end_leg(world.talk(), "agent")
     assert (world.state(entry), world.agent_state("ana"), world.count("handled")) == ("completed", "ready", 1)
     audit(world)
+
+
+def test_a_caller_who_hangs_up_before_he_is_moved_to_the_agent_has_abandoned_and_frees_the_agent(world: World) -> None:
+    """The agent has pressed 1 and sits alone in the room: his phone is hung up, and he is ready at once."""
+    entry = world.join("c1")
+    attempt = world.talk()
+    world.line.ended(Caller("c1", entry=entry), Outcome.ANSWERED, "")
+    assert world.state(entry) is EntryState.ABANDONED
+    assert Task("hang_up", call=f"{attempt}-a") in world.tasks
+    assert world.agent_state("ana") == "ready"
