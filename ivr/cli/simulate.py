@@ -17,9 +17,11 @@ from ivr.config import load
 from ivr.ids import maker
 from ivr.inputs import Outcome
 from ivr.providers.simulator import day
+from ivr.providers.simulator.faults import Faults
 from ivr.providers.simulator.link import Pooled, Webhooks, control, serve
-from ivr.providers.simulator.network import Call, Faults, Network
+from ivr.providers.simulator.network import Network
 from ivr.providers.simulator.people import AgentPhone, Habits
+from ivr.providers.simulator.telephone import Call
 
 logger = structlog.get_logger()
 

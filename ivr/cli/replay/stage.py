@@ -30,8 +30,9 @@ from ivr.cli.replay.recorded import Arrival, Day
 from ivr.clock import ManualClock
 from ivr.config import Settings
 from ivr.ids import maker
+from ivr.providers.simulator.faults import Faults
 from ivr.providers.simulator.link import Webhooks, serve
-from ivr.providers.simulator.network import Faults, Network
+from ivr.providers.simulator.network import Network
 from ivr.providers.simulator.people import AgentPhone, Customer, Habits
 
 MIDNIGHT_MS = 1_773_111_600_000

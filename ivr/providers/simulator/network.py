@@ -12,97 +12,20 @@ import itertools
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ivr.calls import CallState, Found, Gone, Outgoing, Refused
 from ivr.clock import Clock
 from ivr.inputs import DialEnded, Digits, Input, NoInput, Outcome, Recorded
+from ivr.providers.simulator.faults import Faults
+from ivr.providers.simulator.telephone import Act, Call, Leave, Person, Press, Speak, deaf_ms, spoken_ms, takes
 from ivr.providers.simulator.wire import input_json
 
-WORDS_PER_MINUTE = 150
 ALONE_MS = 60_000
 """How long somebody stays alone in a room before the network gives it up."""
 AGAIN_MS = 2_000
 """After what time a webhook that brought no answer is sent again, as Twilio and our dialplan do."""
 TRIES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Press:
-    """Press `digits`, `after_ms` from the start of what is being said."""
-
-    digits: str
-    after_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Speak:
-    """Say something for `ms` after the tone."""
-
-    ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """Hang up, `after_ms` from now."""
-
-    after_ms: int
-
-
-Act = Press | Speak | Leave | None
-
-
-class Person(Protocol):
-    """Somebody at a telephone. Asked by the network, never told by us."""
-
-    def rings(self, call: Call, ring_ms: int) -> tuple[int, Outcome]:
-        """The phone rings: after how many milliseconds what becomes of it."""
-        ...
-
-    def hears(self, call: Call, do: dict[str, Any], now_ms: int) -> Act:
-        """An instruction begins. What the person does, None: nothing."""
-        ...
-
-    def talk_ms(self, call: Call) -> int | None:
-        """A talk begins: after how long this person ends it; None: leaves that to the other."""
-        ...
-
-    def ended(self, call: Call, outcome: Outcome, now_ms: int) -> None: ...
-
-
-@dataclass(slots=True)
-class Call:
-    """One leg. `epoch` goes up with every instruction, so that what was due for an older one falls flat."""
-
-    id: str
-    person: Person
-    outbound: bool
-    number: str = ""
-    state: CallState = CallState.RINGING
-    outcome: Outcome | None = None
-    turn: int = 0
-    epoch: int = 0
-    room: str = ""
-    heard: list[str] = field(default_factory=list)
-    do: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Faults:
-    """How badly the network behaves: the share of webhooks that come twice, late, or (only those that tell of an end) never,
-    and of those whose answer is lost, so that the network sends them again.
-
-    `late_ms`: how late at the most; a late one may overtake nothing of its own call but comes after others. `double_ms`: how
-    late the second copy may be; a long time lets it come after later turns, and after the end of its call.
-    """
-
-    double: float = 0.0
-    double_ms: int = 500
-    late: float = 0.0
-    late_ms: int = 3_000
-    lost: float = 0.0
-    unheard: float = 0.0
 
 
 class Deliver(Protocol):
@@ -239,7 +162,9 @@ class Network:
             with self.lock:
                 if call.epoch != epoch or call.state is CallState.ENDED:
                     return
-                if answer is not None:
+                if answer is not None and answer.get("again"):
+                    self._keep(call, answer["do"], path, body)
+                elif answer is not None:
                     self._perform(call, answer)
                 elif left > 1:
                     self.at(self.clock.now_ms() + self.again_ms, lambda: self._again(call, epoch, path, body, left - 1))
@@ -265,21 +190,32 @@ class Network:
                 lambda: self.deliver(path, body, lambda _answer: None),
             )
 
-    def _perform(self, call: Call, answer: dict[str, Any]) -> None:
-        call.turn, call.do = int(answer["turn"]), answer["do"]
+    def _keep(self, call: Call, do: dict[str, Any], path: str, body: dict[str, Any]) -> None:
+        """We are asked for the same once more: music until then."""
+        self._hear(call, do)
+        self._later(call, self.clock.now_ms() + spoken_ms(do) + do["ms"], lambda: self._send(call, path, body))
+
+    def _hear(self, call: Call, do: dict[str, Any]) -> Act:
+        """An instruction begins; what the person does. Leaving is seen to here."""
         call.epoch += 1
-        now, do = self.clock.now_ms(), call.do
-        said = spoken_ms(do)
         call.heard += [part.get("text", "") for part in do["speech"]]
+        now = self.clock.now_ms()
         act = call.person.hears(call, do, now)
         if isinstance(act, Leave):
             self._later(call, now + act.after_ms, lambda: self._end(call, Outcome.ANSWERED))
+        return act
+
+    def _perform(self, call: Call, answer: dict[str, Any]) -> None:
+        call.turn, call.do = int(answer["turn"]), answer["do"]
+        now, do = self.clock.now_ms(), call.do
+        said = spoken_ms(do)
+        act = self._hear(call, do)
         match do["do"]:
             case "gather":
-                self._press(call, act, lambda digits: _ends_gather(do, digits))
+                self._press(call, act)
                 self._wake_at(call, now + said + do["timeout_ms"], NoInput())
             case "hold":
-                self._press(call, act, lambda digits: digits in do["keys"])
+                self._press(call, act)
                 self._wake_at(call, now + said + do["ms"], NoInput())
             case "record":
                 ms = min(act.ms, do["max_ms"]) if isinstance(act, Speak) else 0
@@ -291,11 +227,10 @@ class Network:
             case "hangup":
                 self._later(call, now + said, lambda: self._end(call, Outcome.ANSWERED))
 
-    def _press(self, call: Call, act: Act, works: Callable[[str], bool]) -> None:
-        if isinstance(act, Press) and works(act.digits):
-            self._wake_at(
-                call, self.clock.now_ms() + act.after_ms, Digits(act.digits.rstrip("#"), act.digits.endswith("#"))
-            )
+    def _press(self, call: Call, act: Act) -> None:
+        if isinstance(act, Press) and takes(call.do, act.digits):
+            when = self.clock.now_ms() + max(act.after_ms, deaf_ms(call.do))
+            self._wake_at(call, when, Digits(act.digits.rstrip("#"), act.digits.endswith("#")))
 
     def _wake_at(self, call: Call, when_ms: int, given: Input) -> None:
         def wake() -> None:
@@ -365,15 +300,3 @@ class Network:
                 self.at(self.clock.now_ms() + self.again_ms, lambda: self._tell_end(call, outcome, tries - 1))
 
         self._post(f"/sim/calls/{call.id}/ended", {"outcome": outcome.value}, told)
-
-
-def spoken_ms(do: dict[str, Any]) -> int:
-    """How long an instruction's speech takes."""
-    count: int = sum(len(part.get("text", "").split()) for part in do["speech"])
-    pauses: int = sum(part.get("ms", 0) for part in do["speech"])
-    return count * 60_000 // WORDS_PER_MINUTE + pauses
-
-
-def _ends_gather(do: dict[str, Any], digits: str) -> bool:
-    """Whether pressing `digits` ends this gather (too few, without the finish key, end it a little later: the same to us)."""
-    return bool(digits) and len(digits.rstrip("#")) <= do["max_digits"]

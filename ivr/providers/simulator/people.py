@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from ivr.inputs import Outcome
-from ivr.providers.simulator.network import Act, Call, Leave, Press, Speak, spoken_ms
+from ivr.providers.simulator.telephone import Act, Call, Leave, Press, Speak, spoken_ms
 
 _OFFERED = re.compile(r"(?:digite|press|marque) ([0-9*#])")
 REACTION_MS = 1_200

@@ -38,8 +38,8 @@ def blueprint(calls: Calls, key: bytes) -> Blueprint:
     def wake(call: str, turn: int) -> Response:
         try:
             given = read_input(_body("input"))
-        except (KeyError, ValueError) as error:
-            abort(400, str(error))
+        except (KeyError, TypeError, ValueError) as error:
+            abort(400, f"{type(error).__name__}: {error}")
         return _reply(calls.wake(call, turn, given))
 
     @routes.post("/calls/<call>/joined")
@@ -59,11 +59,13 @@ def blueprint(calls: Calls, key: bytes) -> Blueprint:
 
 
 def _body(*expected: str) -> dict[str, Any]:
+    """The JSON of the request, with a text under each of these names."""
     data = request.get_json(silent=True)
-    if not isinstance(data, dict) or any(name not in data for name in expected):
-        abort(400, f"expected a JSON object with {', '.join(expected)}")
+    if not isinstance(data, dict) or any(not isinstance(data.get(name), str) for name in expected):
+        abort(400, f"expected a JSON object with texts for {', '.join(expected)}")
     return data
 
 
 def _reply(reply: Reply) -> Response:
-    return jsonify({"call": reply.call, "turn": reply.turn, "do": as_json(reply.instruction)})
+    given = {"call": reply.call, "turn": reply.turn, "do": as_json(reply.instruction)}
+    return jsonify({**given, "again": True} if reply.again else given)

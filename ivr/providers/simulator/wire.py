@@ -42,7 +42,7 @@ def input_json(given: Input) -> dict[str, Any]:
 
 
 def read_input(data: dict[str, Any]) -> Input:
-    """What `input_json` wrote. Raises ValueError or KeyError for anything else."""
+    """What `input_json` wrote. Raises ValueError, KeyError or TypeError for anything else."""
     match data["input"]:
         case "digits":
             return Digits(str(data["digits"]), bool(data.get("finished", False)))
