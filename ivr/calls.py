@@ -281,7 +281,7 @@ class Calls:
 
     def _hold(self, result: Turn) -> None:
         session, instruction = result.session, result.instruction
-        if isinstance(instruction, Hold) and session.entry:
+        if isinstance(instruction, Hold) and (session.entry or session.attempt):
             self.line.held(_caller(session), self.clock.now_ms() + instruction.ms + SILENCE_MS)
 
     def _keep(self, call: str, turn: int, act: Callable[[], Reply]) -> Reply:

@@ -42,6 +42,10 @@ CREW = tuple(
         ("Fabio", ("billing", "sales")),
         ("Gabi", ("support", "billing")),
         ("Hugo", ("front_desk", "sales", "billing", "support")),
+        ("Iris", ("sales", "billing")),
+        ("Joana", ("support", "front_desk")),
+        ("Kaio", ("billing", "sales")),
+        ("Lia", ("sales", "support")),
     )
 )
 
