@@ -140,17 +140,22 @@ class Store:
 
     def begin(
         self, attempt: str, leg: str, queues: Mapping[str, Queue], now_ms: int
-    ) -> tuple[Entry, Attempt, Agent | None] | None:
-        """The winner gets all he needs to place the call; everybody else None."""
+    ) -> tuple[Entry, Attempt, Agent | None, str] | None:
+        """The winner gets all he needs to place the call, and the call that he must hang up first, or empty; everybody else
+        None."""
         found = self._run("begin", self.keys.of("attempt", attempt), now_ms, attempt, leg, MARGIN_MS, queues=queues)
         if found is None:
             return None
-        entry, tried, agent = (pairs(flat) for flat in found)
+        entry, tried, agent = (pairs(flat) for flat in found[:3])
         return (
             entry_of(tried["entry"], entry),
             attempt_of(attempt, tried),
             agent_of(tried["agent"], agent) if agent else None,
+            found[3],
         )
+
+    def phone_down(self, attempt: str, leg: str, call: str, now_ms: int) -> bool:
+        return bool(self._run("phone_down", self.keys.of("attempt", attempt), now_ms, attempt, leg, call))
 
     def accept(
         self, attempt: str, leg: str, heard_by_ms: int, queues: Mapping[str, Queue], now_ms: int

@@ -1,6 +1,7 @@
 """What a worker does with an errand: dial, connect, hang up, tell.
 
-Law: nobody dials who has not won `begin`, and nobody dials late. A call that the provider may or may not have placed is never
+Law: nobody dials who has not won `begin`, and nobody dials late, or onto a phone on which a call of
+ours may still be up. A call that the provider may or may not have placed is never
 placed again from here: the sweep asks the provider what became of it. Every verb may be done twice, or by two workers at once.
 """
 
@@ -21,6 +22,7 @@ log = structlog.get_logger()
 
 FLOWS: Final = {Leg.AGENT: "callback_agent", Leg.CUSTOMER: "callback_customer"}
 CONNECT_TRIES = 3  # moving a held call twice is harmless, leaving it on hold with an agent in the room is not
+HANG_UP_TRIES = 3
 
 
 class Hands(Protocol):
@@ -40,6 +42,9 @@ def dial(hands: Hands, attempt: str, leg: str) -> None:
     """Place the call of this leg, if nobody else does. reserved (or the other leg accepted) -> dialing."""
     begun = hands.line.begin(attempt, leg)
     if begun is None:
+        return
+    if begun.left_up and not _hung_up(hands, begun.left_up):
+        log.warning("dial_dropped_busy", attempt=attempt, leg=leg)  # the sweep finds that nothing was dialled
         return
     if hands.clock.now_ms() > begun.send_by_ms:
         # This process was frozen after it had won: whoever swept may be dialling by now.
@@ -82,10 +87,19 @@ def connect(hands: Hands, attempt: str) -> None:
 
 def hang_up(hands: Hands, call: str) -> None:
     """End a call that nobody needs any more. Without an answer it ends by its own flow: it is alone."""
-    try:
-        hands.provider.hangup(call)
-    except Unsure as err:
-        log.warning("hang_up_unsure", call=call, why=str(err))
+    _hung_up(hands, call)
+
+
+def _hung_up(hands: Hands, call: str) -> bool:
+    """Whether the provider has heard that this call is to end."""
+    for turn in range(1, HANG_UP_TRIES + 1):
+        try:
+            hands.provider.hangup(call)
+        except Unsure as err:
+            log.warning("hang_up_unsure", call=call, turn=turn, why=str(err))
+        else:
+            return True
+    return False
 
 
 def tell(hands: Hands, entry: str) -> None:

@@ -28,6 +28,7 @@ class SimpleWorker(RQSimpleWorker):  # type: ignore[misc]  # rq is untyped
     """RQ's worker that does not fork: a fork costs 3 ms and its connections; a hung errand is ended by its alarm instead."""
 
     log_result_lifespan = False
+    max_connection_wait_time = 1.0  # RQ's minute would leave callers unrung long after Redis is back
 
 
 def build(

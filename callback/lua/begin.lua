@@ -1,6 +1,7 @@
 -- begin: the one winner of a leg may place its call. A job that runs twice dials once.
 -- KEYS[1] the attempt. ARGV attempt, leg, margin_ms
--- Returns nil, or {entry hash, attempt hash, agent hash} as flat lists; before: reserved, or dialing with the leg before it
+-- Returns nil, or {entry hash, attempt hash, agent hash, call} (hashes as flat lists); call: one that we placed to this phone
+-- before and that is not known to have ended, to be hung up first, or empty; before: reserved, or dialing with the leg before it
 -- accepted; after: dialing, due when the phone has rung and the person has had the time to accept.
 
 local id, leg, margin = unpack(ARG)
@@ -11,6 +12,9 @@ local rules = rule(e.queue)
 local ring = leg == 'agent' and rules.ring_agent_ms or rules.ring_customer_ms
 set('attempt', t, {begun = leg, [leg .. '_placed'] = '1'})
 lease(t, e, a, NOW + ring + rules.accept_ms + tonumber(margin))
+local kind, whose = leg == 'agent' and 'agent' or 'entry', leg == 'agent' and a or e
+local left_up = whose.last_call or ''
+set(kind, whose, {last_call = t[leg .. '_call']})
 local first = '0'
 if leg == 'customer' and t.agent ~= '' then
   first = redis.call('HINCRBY', key('entry', e.id), 'dials', 1) == 1 and '1' or '0'
@@ -19,5 +23,5 @@ event('dial_begun', {call = t[leg .. '_call'], queue = e.queue, entry = e.id, ag
   'leg', leg, 'first', first, 'promised_ms', e.promised_ms)
 return {
   redis.call('HGETALL', key('entry', e.id)), redis.call('HGETALL', KEYS[1]),
-  a and redis.call('HGETALL', key('agent', a.id)) or {},
+  a and redis.call('HGETALL', key('agent', a.id)) or {}, left_up,
 }

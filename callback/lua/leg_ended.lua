@@ -21,11 +21,12 @@ end_attempt(t, outcome)
 
 if leg == 'agent' then
   move_entry(e, 'waiting')
-  local missed = outcome == 'no_answer' or outcome == 'busy'
+  -- A phone that cannot be rung at all counts as missed, too: else the pair would be matched again for ever.
+  local missed = outcome == 'no_answer' or outcome == 'busy' or outcome == 'failed'
   local misses = tonumber(a.misses) + (missed and 1 or 0)
   set('agent', a, {misses = misses, rest_until = outcome == 'failed' and NOW + tonumber(rest) or 0})
   if missed and misses >= rule(e.queue).max_misses and a.after ~= 'offline' then
-    move_agent(a, 'paused', NOW, 'no_answer', {attempt = '', entry = '', after = '', after_reason = ''})
+    move_agent(a, 'paused', NOW, outcome == 'failed' and 'phone' or 'no_answer', {attempt = '', entry = '', after = '', after_reason = ''})
   else
     free_agent(a, NOW)
   end

@@ -215,7 +215,7 @@ class Model:
             self.end(t)
         else:
             self.back(t.caller)
-            missed = outcome in (Outcome.NO_ANSWER, Outcome.BUSY)
+            missed = outcome in (Outcome.NO_ANSWER, Outcome.BUSY, Outcome.FAILED)
             w = t.worker
             w.misses += missed
             w.rest = self.now + 5_000 if outcome is Outcome.FAILED else 0
