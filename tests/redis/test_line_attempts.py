@@ -318,6 +318,16 @@ def test_a_caller_who_was_gone_before_the_talk_never_counts_as_connected(
     assert Task("hang_up", call=f"{attempt}-a") in world.tasks
 
 
+@pytest.mark.parametrize(("met", "state"), [(True, EntryState.COMPLETED), (False, EntryState.ABANDONED)])
+def test_hanging_up_after_the_accept_ends_a_talk_only_for_who_had_entered_the_room(
+    world: World, met: bool, state: EntryState
+) -> None:
+    entry = world.join("c1")
+    attempt = world.talk()
+    world.line.ended(Caller("c1", entry=entry, room=attempt if met else ""), Outcome.ANSWERED, "")
+    assert (world.state(entry), world.count("returned")) == (state, 0 if met else 1)
+
+
 def test_a_room_that_never_fills_gives_the_place_back(world: World) -> None:
     entry = world.join("c1")
     place = world.entry(entry)

@@ -57,14 +57,17 @@ class LineMachine(RuleBasedStateMachine):
         self.talks: dict[str, tuple[Caller, str]] = {}
         self.won: Counter[tuple[str, str]] = Counter()
 
-    @initialize(ready=st.sets(st.sampled_from(sorted(CREW))))
-    def crew(self, ready: set[str]) -> None:
+    @initialize(first=st.tuples(*[st.sampled_from(["ready", "pause", "sign_out"])] * len(CREW)))
+    def crew(self, first: tuple[str, ...]) -> None:
+        """Some are ready, some paused (callers may join and wait), some not there."""
         for name, (queues, skills) in CREW.items():
             self.world.line.add_agent(name, name, f"sim:{name}", tuple(queues.split()), frozenset(skills.split()))
             now = self.world.clock.now_ms()
             self.model.workers[name] = Worker(name, tuple(queues.split()), frozenset(skills.split()), now)
-        for name in sorted(ready):
-            self.agent_asks(name, "ready")
+        for name, act in zip(CREW, first, strict=True):
+            if act == "pause":
+                self.agent_asks(name, "sign_in")
+            self.agent_asks(name, act)
 
     # help
 
@@ -160,9 +163,12 @@ class LineMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.pick(1, "live"))
     @rule(n=PICK, mode=st.sampled_from(["", "customer_first"]))
     def choose(self, n: int, mode: str) -> None:
-        c = self.pick(n, "live")
-        if not c or c.state in ENDED or c.chosen:
+        plain = [c for c in self.model.callers.values() if c.mode == "live" and not c.chosen and c.state not in ENDED]
+        waiting = [c for c in plain if c.state == "waiting"]
+        plain = waiting if waiting and n % 4 else plain
+        if not plain:
             return
+        c = plain[n % len(plain)]
         _, number = self.new_call()
         outcome = self.world.book(c.id, number, c.queue, c.call, 0, mode).outcome
         assert outcome == ("booked" if c.state == "waiting" else "taken")
@@ -206,17 +212,17 @@ class LineMachine(RuleBasedStateMachine):
         self.check()
 
     @precondition(lambda self: self.pick(1, "live"))
-    @rule(n=PICK, told=st.integers(0, 3))
-    def hang_up(self, n: int, told: int) -> None:
+    @rule(n=PICK, told=st.integers(0, 3), met=st.booleans())
+    def hang_up(self, n: int, told: int, met: bool) -> None:
         c = self.pick(n, "live")
         if not c or c.call.endswith("-c"):
             return
         call = c.call
         self.world.network.calls[call] = Found(CallState.ENDED, Outcome.ANSWERED)
         for _ in range(told):
-            self.world.line.ended(Call(call, entry=c.id), Outcome.ANSWERED, "")
+            self.world.line.ended(Call(call, entry=c.id, room=c.attempt if met else ""), Outcome.ANSWERED, "")
         if told and c.state not in ENDED:
-            self.model.caller_gone(c)
+            self.model.caller_gone(c, never_met=not met)
         self.check()
 
     @precondition(lambda self: self.pick(1, "live"))
@@ -325,11 +331,12 @@ class LineMachine(RuleBasedStateMachine):
             outcome = Outcome.ANSWERED
         self.world.network.calls[call] = Found(CallState.ENDED, outcome)
         for _ in range(told):
-            self.world.line.ended(Call(call, attempt=attempt, leg=leg), outcome, "")
             t = self.model.tries[attempt]
             c = t.caller
+            room = c.attempt if n % 2 else ""
+            self.world.line.ended(Call(call, attempt=attempt, leg=leg, room=room), outcome, "")
             if c.mode == "live" and c.call == call and c.state not in ENDED:
-                self.model.caller_gone(c)
+                self.model.caller_gone(c, never_met=not room)
             elif c.state == "connected" and c.attempt == attempt:
                 self.model.complete(c)
             else:
@@ -478,7 +485,6 @@ FAULTS = {
     "the agent loses his turn by a lost errand": ("sweep", "tonumber(t.idle_ms)", "NOW"),
     "a hang-up forgets the attempt": ("caller_gone", "if a then free_agent(a, tonumber(t.idle_ms)) end", ""),
     "two callbacks for one number": ("join", "if other then return {'duplicate', other} end", ""),
-    "a retry at once": ("leg_ended", "due_ms = due}", "due_ms = NOW}"),
 }
 
 
