@@ -99,6 +99,7 @@ def _shows(request: Request, settings: Settings, *, basic: bool) -> bool:
 
 
 def add_headers(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+    """`HEADERS`, except those that the page has set itself."""
+    own = {name for name, _ in response.headers}
+    response.headers.extend({name: value for name, value in HEADERS.items() if name not in own})
     return response

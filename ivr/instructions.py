@@ -7,7 +7,7 @@ Times are milliseconds.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 
@@ -108,7 +108,8 @@ Instruction = Gather | Hold | Record | Dial | Join | Hangup
 
 def as_json(instruction: Instruction | Speech) -> dict[str, Any]:
     """The instruction as plain JSON with its type's name under `do` (golden calls, stored replies, the simulator)."""
-    data = {"do": type(instruction).__name__.lower(), **asdict(instruction)}
+    kind = type(instruction)
+    data = {"do": kind.__name__.lower(), **{name: getattr(instruction, name) for name in _FIELDS[kind]}}
     if not isinstance(instruction, Say | Play | Pause):
         data["speech"] = [as_json(part) for part in instruction.speech]
     return data
@@ -134,4 +135,7 @@ _INSTRUCTIONS: dict[str, type[Instruction]] = {
     "dial": Dial,
     "join": Join,
     "hangup": Hangup,
+}
+_FIELDS: dict[type, tuple[str, ...]] = {
+    kind: tuple(one.name for one in fields(kind)) for kind in (*_SPEECH.values(), *_INSTRUCTIONS.values())
 }

@@ -7,7 +7,7 @@ named in `sensitive`: their values stay in here and reach an ask's body, never a
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 
@@ -71,10 +71,14 @@ class Session:
     ended: str = ""
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False)
+        plain = {name: getattr(self, name) for name in _FIELDS}
+        return json.dumps(plain, default=asdict, separators=(",", ":"), ensure_ascii=False)  # asdict for the frames
 
     @classmethod
     def from_json(cls, text: str) -> Session:
         data = json.loads(text)
         data["frames"] = [Frame(**frame) for frame in data["frames"]]
         return cls(**data)
+
+
+_FIELDS = tuple(one.name for one in fields(Session))
