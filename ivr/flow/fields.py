@@ -104,6 +104,12 @@ def _digit_count(value: str) -> str:
     return value
 
 
+def _one_key(value: str) -> str:
+    if not re.fullmatch(r"[0-9*#]", value):
+        raise ValueError(f"'{value}' is not one key; expected 0-9, star or hash: it is pressed while music plays")
+    return value
+
+
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$"), Marker("name", _NAME_FORM)]
 StepName = Annotated[
     str, StringConstraints(pattern=f"^{NAME}$"), AfterValidator(_unreserved_step), Marker("step", _NAME_FORM)
@@ -128,6 +134,7 @@ Expr = Annotated[str, Field(min_length=1, max_length=300), Marker("expr")]
 Template = Annotated[str, Field(max_length=2000), Marker("template")]
 Duration = Annotated[int, BeforeValidator(read_duration), Marker("duration")]
 Key = Annotated[str, BeforeValidator(_key_name), AfterValidator(_key), Marker("key")]
+OneKey = Annotated[str, BeforeValidator(_key_name), AfterValidator(_one_key), Marker("key")]
 
 
 class Audio(Model):

@@ -9,7 +9,7 @@ from pydantic import Field
 from ivr.asks import FindPlace, JoinLine, LeaveLine
 from ivr.events import EventType
 from ivr.facts import WAIT_LADDER_S, PlaceFacts
-from ivr.flow.fields import Duration, Key, Model, PromptRef, QueueName, SkillName, Target
+from ivr.flow.fields import Duration, Model, OneKey, PromptRef, QueueName, SkillName, Target
 from ivr.flow.steps.base import On, OptionalTarget, Step
 from ivr.flow.steps.kept_place import KEPT, ask_about_place, resume_about_place
 from ivr.inputs import Answer, DialEnded, Digits, Joined, Outcome
@@ -37,7 +37,7 @@ class CallbackOffer(Model):
     offer_after: Duration | None = None
     min_wait: Duration | None = None
     prompt: PromptRef | None = None
-    key: Key = "1"
+    key: OneKey = "1"
 
 
 class QueueExits(On):
@@ -68,7 +68,7 @@ class QueueStep(Step):
     announce: Announce = Announce()
     max_wait: Duration | None = None
     callback: CallbackOffer | None = None
-    exit_key: Key | None = None
+    exit_key: OneKey | None = None
     next: Target
     on: QueueExits = QueueExits()
 
