@@ -100,6 +100,7 @@ def test_two_who_meet_are_remembered_and_who_is_sent_in_twice_is_there_once() ->
     house.play(1_000)
     house.network.redirect("c1", "t1")
     house.play(5_000)
+    assert house.network.moved == {("c1", "t1")}
     assert house.network.talks == [], "alone in the room, however often he is sent in"
     house.rings("c2", "sim:bia")
     house.play(9_000)

@@ -2,7 +2,7 @@
 
 Law: it speaks to us only by signed webhooks and is spoken to only through the four verbs of the Provider port. Everything it
 does is due at some moment and lies on one heap; it never waits itself. What it has seen is the ground truth that tests and
-replay hold us against: `dials`, `doubled`, `talks`, `heard`.
+replay hold us against: `dials`, `doubled`, `moved`, `talks`, `heard`.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class Network:
             tuple[int, str, str]
         ] = []  # of `dials`: its id was known, or its number on a call we had placed
         self.talks: list[tuple[int, str, tuple[str, ...]]] = []  # (when, room, the calls that met in it)
+        self.moved: set[tuple[str, str]] = set()  # (call, attempt): held calls that we had it move
         self.again_ms, self.tries = AGAIN_MS, TRIES
         self._numbers = itertools.count()
         self._rooms: dict[str, list[Call]] = {}
@@ -124,6 +125,7 @@ class Network:
             call = self.calls.get(call_id)
             if call is None or call.state is not CallState.UP:
                 raise Gone(f"the call {call_id} is not up")
+            self.moved.add((call_id, attempt))
             call.epoch += 1
             self._send(call, f"/sim/calls/{call.id}/joined", {"attempt": attempt})
 

@@ -6,11 +6,12 @@ Law: nothing is asserted of the wall clock. The run waits for facts, with a dead
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ from callback.model import EntryState
 from faults.installation import Installation
 from faults.judge import Record, Told, Violation, judge
 from faults.nemesis import Nemesis, mumble
-from faults.people import Floor, arrive, crew_of, crowd
+from faults.people import Floor, Street, crew_of, crowd
 from ivr.app import Parts, build
 from ivr.calls import CallState
 from ivr.cli.simulate import run as run_network
@@ -31,7 +32,7 @@ from ivr.events import EventType
 from ivr.providers.simulator.link import Pooled, Webhooks, control, serve
 from ivr.providers.simulator.network import Faults, Network
 
-SPEED = 20.0
+SPEED = float(os.environ.get("SP", "12"))
 STANDSTILL_S = 120
 NETWORK = Faults(double=0.08, double_ms=20_000, late=0.08, late_ms=6_000, lost=0.1, unheard=0.02)
 POINTS: Mapping[str, Mapping[str, float]] = {
@@ -40,6 +41,24 @@ POINTS: Mapping[str, Mapping[str, float]] = {
     "timekeeper": {"swept": 0.1, "matched": 0.01, "rung_twice": 0.05, "not_rung": 0.02},
 }
 IDLE = ("ready", "paused", "offline")
+
+
+class Counted(Pooled):
+    """The network's messengers; how many are on their way."""
+
+    under_way = 0
+
+    def __call__(self, path: str, body: dict[str, Any], then: Callable[[dict[str, Any] | None], None]) -> None:
+        def back(answer: dict[str, Any] | None) -> None:
+            with self.lock:
+                self.under_way -= 1
+            then(answer)
+
+        with self.lock:
+            self.under_way += 1
+        super().__call__(path, body, back)
+
+    lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -78,7 +97,7 @@ class Campaign:
             _until(house.answers, "Redis answers", house)
             parts = build(house.settings)
             webhooks = Webhooks(house.settings.public_url, house.settings.key("webhooks"), timeout_s=1.5)
-            pool = Pooled(webhooks)
+            pool = Counted(webhooks)
             stack.callback(pool.close)
             network = Network(parts.clock, pool, seed=self.seed, faults=self.faults)
             network.again_ms, network.tries = (
@@ -91,24 +110,27 @@ class Campaign:
             stack.callback(server.shutdown)
             floor = Floor(parts.line, network, parts.clock, self.seed, self.agents)
             floor.seat()
-            arrivals = crowd(self.seed, self.callers, self.every_ms)
-            arrive(network, arrivals, parts.clock.now_ms() + 5_000)
+            street = Street(network, crowd(self.seed, self.callers, self.every_ms), lambda: pool.under_way)
             nemesis = Nemesis(house, self.seed, self.strike_s)
             ended = threading.Event()
-            threads = [threading.Thread(target=run_network, args=(network, ended)), threading.Thread(target=floor.walk)]
-            if self.strike_s:
-                threads.append(threading.Thread(target=nemesis.strike))
+            acts = [
+                lambda: run_network(network, ended),
+                floor.walk,
+                street.fill,
+                *([nemesis.strike] if self.strike_s else []),
+            ]
+            threads = [threading.Thread(target=act) for act in acts]
             for thread in threads:
                 thread.start()
             try:
-                last_ms = parts.clock.now_ms() + arrivals[-1].at_ms
-                while parts.clock.now_ms() < last_ms + 10_000:
+                while not street.all_came and threads[2].is_alive():
                     time.sleep(0.1)  # the day goes on
+                day_s = time.monotonic() - begun
                 nemesis.stop.set()
                 floor.quiet = True
-                left = self._drain(parts, network, len(arrivals))
+                left = self._drain(parts, network)
             finally:
-                for stop in (nemesis.stop, floor.stop, ended):
+                for stop in (nemesis.stop, floor.stop, street.stop, ended):
                     stop.set()
                 for thread in threads:
                     thread.join(30)
@@ -116,8 +138,9 @@ class Campaign:
             violations, told = judge(record)
             figures = {
                 "callers": self.callers,
-                "calls": len(arrivals),
+                "calls": len(street.arrivals),
                 "seconds": round(time.monotonic() - begun, 1),
+                "day seconds": round(day_s, 1),
                 "webhooks": webhooks.sent,
                 "nemesis": dict(nemesis.counts()),
                 "deaths": dict(house.deaths),
@@ -128,13 +151,13 @@ class Campaign:
             history = self._keep(record, violations, figures, nemesis, house) if violations else None
         return Result(violations, figures, history)
 
-    def _drain(self, parts: Parts, network: Network, calls: int) -> list[str]:
+    def _drain(self, parts: Parts, network: Network) -> list[str]:
         """Wait until nobody is on the phone, in line, due or in an attempt. What there still is, if that never comes."""
         end, left = time.monotonic() + STANDSTILL_S, ["nothing was looked at"]
         while left and time.monotonic() < end:
             time.sleep(0.2)  # between two looks
             try:
-                left = _left(parts, network, calls)
+                left = _left(parts, network)
             except RedisError as error:
                 left = [f"Redis is away: {error}"]
         return left
@@ -170,14 +193,12 @@ def _until(fact: Any, what: str, house: Installation) -> None:
         time.sleep(0.02)  # between two looks
 
 
-def _left(parts: Parts, network: Network, calls: int) -> list[str]:
+def _left(parts: Parts, network: Network) -> list[str]:
     keys, redis = Keys(parts.settings.tenant), parts.redis
     with network.lock:
-        phoned = sum(not call.outbound for call in network.calls.values())
         left = [
             f"call {call.id} is {call.state}" for call in network.calls.values() if call.state is not CallState.ENDED
         ]
-    left += [f"{calls - phoned} have not phoned"] if phoned < calls else []
     for queue in parts.line.queues():
         left += [f"{entry.id} waits in {queue}" for entry in parts.line.waiting(queue, 100)]
     for state in (EntryState.RESERVED, EntryState.DIALING, EntryState.CONNECTED, EntryState.SCHEDULED):
@@ -200,6 +221,7 @@ def _record(parts: Parts, network: Network, agents: int, left: list[str]) -> Rec
         network.dials,
         network.doubled,
         network.talks,
+        network.moved,
         {call.id: call.outcome or "" for call in network.calls.values()},
         left,
         slowest_ms=int(SPEED * 30_000),
@@ -225,6 +247,7 @@ def _figures(record: Record, told: Told, network: Network) -> dict[str, Any]:
         "rung": len(record.dials),
         "talks": len(record.talks),
         "events": len(record.events),
+        "hung up on the way": len(told.on_the_way),
         "leases run out": len(recovered),
         "found after ms": {"median": recovered[len(recovered) // 2], "most": recovered[-1]} if recovered else {},
     }

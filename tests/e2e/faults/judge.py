@@ -48,6 +48,7 @@ class Record:
     dials: list[tuple[int, str, str]]
     doubled: list[tuple[int, str, str]]
     talks: list[tuple[int, str, tuple[str, ...]]]
+    moved: set[tuple[str, str]]
     outcomes: Mapping[str, str]
     left_over: list[str]
     slowest_ms: int  # a lease may be found so much later than it ran out
@@ -64,6 +65,7 @@ class Told:
     matched: dict[str, Event] = field(default_factory=dict)  # attempt -> its match
     begun: set[str] = field(default_factory=set)  # attempts of which a leg was dialled
     recovered_ms: list[int] = field(default_factory=list)  # how long each lease that ran out had lasted
+    on_the_way: list[str] = field(default_factory=list)  # attempts whose caller hung up on the way into the room
     found: list[Violation] = field(default_factory=list)
 
     def hear(self, number: int, event: Event) -> None:
@@ -169,7 +171,7 @@ def judge(record: Record) -> tuple[list[Violation], Told]:
         *told.found,
         *_ends(record, told),
         *_dials(record, told),
-        *_talks(record),
+        *_talks(record, told),
         *_phones(record),
         *_books(record),
     ]
@@ -205,12 +207,17 @@ def _dials(record: Record, told: Told) -> Iterator[Violation]:
             yield Violation("rung after talk", f"{call} at {at_ms}, talked at {talked[entry]}")
 
 
-def _talks(record: Record) -> Iterator[Violation]:
-    """A contact that is completed was a talk between two, and a talk between two is a contact completed."""
+def _talks(record: Record, told: Told) -> Iterator[Violation]:
+    """A contact that is completed was a talk between two, and a talk between two is a contact completed. One who hung up on
+    his way into the room has had his talk as far as we can know."""
     met = {room for _, room, _ in record.talks}
-    completed = {event.attempt for event in record.events if event.type is EventType.COMPLETED}
-    yield from (Violation("untrue", f"{attempt} is completed; the two never met") for attempt in completed - met)
-    yield from (Violation("untrue", f"{attempt} was a talk; it is not completed") for attempt in met - completed)
+    completed = {event.attempt: event.call for event in record.events if event.type is EventType.COMPLETED}
+    for attempt, call in completed.items():
+        if attempt not in met and (call, attempt) in record.moved:
+            told.on_the_way.append(attempt)
+        elif attempt not in met:
+            yield Violation("untrue", f"{attempt} is completed; the two never met")
+    yield from (Violation("untrue", f"{attempt} was a talk; it is not completed") for attempt in met - completed.keys())
 
 
 def _phones(record: Record) -> Iterator[Violation]:

@@ -13,13 +13,14 @@ import select
 import sys
 from typing import Any
 
-from callback import timekeeper
+from callback import scripts, timekeeper
 from faults import points
 
 
 def main() -> None:
     import ivr.cli.parts  # noqa: F401 - what a part takes a second to import, it finds imported
 
+    scripts.script_texts()
     timekeeper.LOCK_SECONDS = 1.0  # counted by the wall, so on a fast clock it would be minutes without a sweep
     waiting = b""
     while True:

@@ -28,6 +28,9 @@ ASKED_AGAIN = ("1", "1", "2", "3", "4")
 """What somebody says who phones in while we owe him a call: wait in that place, keep it, another number, cancel."""
 
 
+CROWDED = 40
+
+
 def number_of(index: int) -> str:
     return f"+55119{70_000_000 + index:08d}"
 
@@ -82,19 +85,37 @@ def _person(chance: random.Random, plan: list[str], wants: bool) -> Customer:
     )
 
 
-def arrive(network: Network, arrivals: list[Arrival], begin_ms: int) -> None:
-    """Put everybody on the network's heap."""
-    for one in arrivals:
+@dataclass
+class Street:
+    """Where the callers come from. They come no faster than their calls are dealt with, so that a slow machine makes a long day
+    and not a hopeless one: while `CROWDED` webhooks are on their way, nobody new phones."""
+
+    network: Network
+    arrivals: list[Arrival]
+    under_way: Callable[[], int]
+    stop: threading.Event = field(default_factory=threading.Event)
+    all_came: bool = False
+
+    def fill(self) -> None:
+        """In a thread of its own: everybody phones in his turn."""
+        clock = self.network.clock
+        late_ms = clock.now_ms()
+        for one in self.arrivals:
+            while (wait_ms := late_ms + one.at_ms - clock.now_ms()) > 0 or self.under_way() >= CROWDED:
+                late_ms += max(0, -wait_ms)
+                if self.stop.wait(min(0.1, max(0.005, real_seconds(clock, wait_ms)))):
+                    return
+            self._phone(one)
+        self.all_came = True
+
+    def _phone(self, one: Arrival) -> None:
+        network = self.network
         network.people.setdefault(one.number, one.person)
         for number in _left_numbers(one.person.plan):
             network.people.setdefault(number, _person(one.person.random, [], False))
-        network.at(begin_ms + one.at_ms, _phones(network, one))
+        network.dial_in(one.call, one.person, one.number, CALLED)
         if one.puts_down_ms:
-            network.at(begin_ms + one.at_ms + one.puts_down_ms, lambda one=one: network.puts_down(one.call))  # type: ignore[misc]
-
-
-def _phones(network: Network, one: Arrival) -> Callable[[], None]:
-    return lambda: network.dial_in(one.call, one.person, one.number, CALLED) and None
+            network.at(network.clock.now_ms() + one.puts_down_ms, lambda: network.puts_down(one.call))
 
 
 def _left_numbers(plan: list[str]) -> list[str]:
