@@ -69,6 +69,7 @@ def urls(draft: Draft) -> Iterator[Problem]:
         path = ("steps", name, "url")
         parts = urlsplit(_TEMPLATE.sub(_PLACEHOLDER, step.url)) if _splits(step.url) else None
         host = (parts.hostname or "") if parts else ""
+        named = parts.netloc.rpartition("@")[2].lower().removesuffix(":443") if parts else ""
         if parts and parts.scheme == "http":
             yield draft.problem(HTTP_PLAIN, path, "http:// sends callers' data in the clear", "write https://")
         elif parts is None or parts.scheme != "https" or not host:
@@ -77,9 +78,9 @@ def urls(draft: Draft) -> Iterator[Problem]:
         elif _PLACEHOLDER in host:
             message = "the host of a request cannot come from a variable"
             yield draft.problem(URL_NOT_ALLOWED, path, message, "write the host out")
-        elif allowed is not None and host not in {each.lower() for each in allowed}:
-            hint = f"{expected(sorted(allowed), host)}; an operator adds hosts to the server's allow-list"
-            yield draft.problem(URL_NOT_ALLOWED, path, f'host "{host}" is not on the allow-list', hint)
+        elif allowed is not None and named not in {each.lower() for each in allowed}:
+            hint = f"{expected(sorted(allowed), named)}; an operator adds hosts to the server's allow-list"
+            yield draft.problem(URL_NOT_ALLOWED, path, f'host "{named}" is not on the allow-list', hint)
 
 
 def _splits(url: str) -> bool:
