@@ -30,7 +30,7 @@ LONGEST_SLEEP_S = 0.2
 
 @click.command()
 @click.option("--speed", type=float, default=1.0, help="Told by `retorno demo`; the clock itself is RETORNO_CLOCK.")
-@click.option("--per-hour", type=click.FloatRange(1, 5_000), default=240.0, show_default=True, help="Calls an hour.")
+@click.option("--per-hour", type=click.FloatRange(1, 5_000), default=270.0, show_default=True, help="Calls an hour.")
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--double", type=click.FloatRange(0, 1), default=0.0, help="Share of webhooks that come twice.")
 @click.option("--late", type=click.FloatRange(0, 1), default=0.0, help="Share of webhooks that come late.")
