@@ -20,7 +20,7 @@ def sign(key: bytes, path: str, body: bytes) -> str:
 
 
 def signed(key: bytes, path: str, body: bytes, signature: str) -> bool:
-    return hmac.compare_digest(sign(key, path, body), signature)
+    return hmac.compare_digest(sign(key, path, body).encode(), signature.encode())
 
 
 def encode(data: dict[str, Any]) -> bytes:
