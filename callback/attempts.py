@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 OLD_PLACE: Final = Next(EntryState.WAITING, 0, keep_place=True)
+GIVEN_UP: Final = Next(EntryState.CANCELLED, 0, keep_place=True)
 TOLD: Final = Next(EntryState.EXPIRED, 0, keep_place=True)
 
 # A flow's own word for how its call ended is taken for the outcome when it is one of these.
@@ -98,7 +99,8 @@ def accept(line: Line, ask: Accept) -> Answer:
 def leg_ended(line: Line, attempt: str, leg: str, outcome: Outcome, reason: str = "") -> str:
     """A leg that did not become a talk. Returns the entry's state now, or `late`.
 
-    An answered leg without an accept is `refused`, or what the flow says it was (`reason`: machine, busy ...).
+    An answered leg without an accept is `refused`, or what the flow says it was (`reason`: machine, busy ...; cancelled: the
+    customer no longer wants it).
     """
     if outcome is Outcome.ANSWERED or outcome is Outcome.CANCELED:
         outcome = SAID.get(reason, Outcome.REFUSED if outcome is Outcome.ANSWERED else outcome)
@@ -111,6 +113,8 @@ def leg_ended(line: Line, attempt: str, leg: str, outcome: Outcome, reason: str 
     then = OLD_PLACE
     if leg == Leg.CUSTOMER and not tried.agent and outcome is Outcome.REFUSED:
         then = TOLD  # he answered, heard the message, and nothing was to be accepted
+    elif leg == Leg.CUSTOMER and reason == "cancelled":
+        then = GIVEN_UP  # he answered, and no longer needs the call
     elif leg == Leg.CUSTOMER:
         then = policy.after_attempt(line.queue(entry.queue), entry, outcome, now)
     state, calls = line.store.leg_ended(

@@ -1,7 +1,7 @@
 -- leg_ended: a leg that was rung did not become a talk.
 -- The agent's: the entry is back in its old place at once. The customer's: `next` (policy.after_attempt) says where to,
 -- and the agent is ready as if nothing had been.
--- KEYS[1] the attempt. ARGV attempt, leg, outcome, next (waiting|scheduled|failed|expired), due_ms, keep (1: the old place),
+-- KEYS[1] the attempt. ARGV attempt, leg, outcome, next (waiting|scheduled|failed|cancelled|expired), due_ms, keep (1: the old place),
 --      count (1: this costs the customer a try), rest_ms (an agent whose phone could not be rung is left alone so long)
 -- Returns {late: no change} | {next, call to hang up ...}
 
@@ -39,6 +39,8 @@ if (becomes == 'waiting' or becomes == 'scheduled') and keep ~= '1' then changes
 move_entry(e, becomes, nil, changes)
 if becomes == 'failed' then
   event('failed', {queue = e.queue, entry = e.id}, 'why', outcome, 'wait_ms', waited(e), 'chosen', '1')
+elseif becomes == 'cancelled' then
+  event('cancelled', {queue = e.queue, entry = e.id}, 'why', 'customer', 'wait_ms', waited(e), 'chosen', '1')
 elseif becomes == 'expired' then
   event('expired', {queue = e.queue, entry = e.id}, 'why', t.why, 'told', '1',
     'dialled', e.dials ~= '0' and '1' or '0', 'wait_ms', waited(e), 'chosen', '1')

@@ -392,3 +392,15 @@ def test_a_caller_who_hangs_up_before_he_is_moved_to_the_agent_has_abandoned_and
     assert world.state(entry) is EntryState.ABANDONED
     assert Task("hang_up", call=f"{attempt}-a") in world.tasks
     assert world.agent_state("ana") == "ready"
+
+
+def test_a_customer_who_says_when_rung_that_he_no_longer_needs_it_has_cancelled(world: World) -> None:
+    entry = booked(world)
+    attempt = world.ring_agent()
+    world.accept(attempt, "agent")
+    world.ring_agent()
+    world.end_leg(attempt, "customer", Outcome.ANSWERED, "cancelled")
+    assert world.state(entry) is EntryState.CANCELLED
+    assert (world.last("cancelled").data["why"], world.count("failed")) == ("customer", 0)
+    assert world.agent_state("ana") == "ready"
+    audit(world)
