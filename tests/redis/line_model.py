@@ -30,6 +30,7 @@ class Caller:
     entered: int
     state: str = "waiting"
     chosen: bool = False
+    base: float = 1e13  # a place taken at t has the score base + t: band and credit are his for good
     number: str = ""  # to be rung at
     order: str = ""
     rung_by_us: bool = False  # he holds because we rang him
@@ -197,7 +198,7 @@ class Model:
         c.tries = {**c.tries, outcome.value: c.tries.get(outcome.value, 0) + 1}
         c.due = then.due_ms
         if not then.keep_place and then.state != "failed":
-            c.score = 1e13 + then.due_ms
+            c.score = c.base + then.due_ms
         self.back(c, then.state.value)
 
     def leg_ended(self, attempt: str, leg: str, outcome: Outcome, dialled: bool = True) -> None:

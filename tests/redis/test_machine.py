@@ -129,8 +129,8 @@ class LineMachine(RuleBasedStateMachine):
             return
         now = self.world.clock.now_ms()
         entry = str(answer.values["entry"])
-        score = float(now if priority == 10 else 1e13 + now - 30_000 * priority)
-        c = Caller(entry, queue, skills, score, self.made, "live", call, now, heard=now + 60_000)
+        base = 0.0 if priority == 10 else 1e13 - 30_000 * priority
+        c = Caller(entry, queue, skills, base + now, self.made, "live", call, now, heard=now + 60_000, base=base)
         self.model.callers[entry] = c
         self.model.match()
         self.check()
@@ -189,7 +189,7 @@ class LineMachine(RuleBasedStateMachine):
         if outcome == "joined":
             now = self.world.clock.now_ms()
             if c.state == "scheduled":
-                c.score = min(c.score, 1e13 + now)
+                c.score = min(c.score, c.base + now)
             c.mode, c.call, c.state, c.heard, c.rung_by_us = "live", call, "waiting", now + 60_000, False
             self.model.match()
         self.check()
