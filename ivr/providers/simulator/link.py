@@ -111,7 +111,7 @@ class KeptAlive(WSGIRequestHandler):
 def serve(app: Flask, host: str, port: int) -> BaseWSGIServer:
     """`app` on a thread of its own; `shutdown()` ends it. Port 0: any free one (`server.port`)."""
     server = make_server(host, port, app, threaded=True, request_handler=KeptAlive)
-    threading.Thread(target=server.serve_forever, daemon=True, name=f"serve-{server.port}").start()
+    threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True, name=f"serve-{server.port}").start()
     return server
 
 
