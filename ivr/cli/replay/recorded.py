@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,19 +68,20 @@ def read_day(path: Path) -> Day:
     """The day in `path`. Raises BadDay."""
     staffing: list[Staffing] = []
     arrivals: list[Arrival] = []
+    lines: dict[str, int] = {}
     for number, line in enumerate(_lines(path), start=1):
         try:
-            row = json.loads(line)
-            if row["ev"] == "agents":
-                staffing.append(Staffing(_ms(row["t"]), int(row["n"])))
-            elif row["ev"] == "call":
-                arrivals.append(_arrival(row))
-            else:
-                raise ValueError(f'"ev" is {row["ev"]!r}; expected "agents" or "call"')
+            row = _read(line)
         except KeyError as error:
             raise BadDay(f"{path}:{number}: the field {error} is missing") from error
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise BadDay(f"{path}:{number}: {error}") from error
+        if isinstance(row, Staffing):
+            staffing.append(row)
+            continue
+        if (before := lines.setdefault(row.id, number)) != number:
+            raise BadDay(f"{path}:{number}: the id {row.id} stands in line {before} already; expected one of its own")
+        arrivals.append(row)
     if not arrivals:
         raise BadDay(f'{path}: no caller in it; expected lines like {{"t": 30000, "ev": "call", ...}}')
     return Day(tuple(staffing), tuple(arrivals))
@@ -88,9 +90,21 @@ def read_day(path: Path) -> Day:
 def _lines(path: Path) -> Iterator[str]:
     try:
         text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadDay(f"{path}: {error}") from error
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise BadDay(f"{path}: {error}; expected JSON lines, gzipped when the name ends with .gz") from error
     yield from text.splitlines()
+
+
+def _read(line: str) -> Staffing | Arrival:
+    """One line. Raises KeyError for a missing field, ValueError, TypeError or OverflowError for a wrong one."""
+    row = json.loads(line)
+    if not isinstance(row, dict):
+        raise ValueError('expected an object like {"t": 30000, "ev": "agents", "n": 3}')
+    if row["ev"] == "agents":
+        return Staffing(_ms(row["t"]), _count(row["n"]))
+    if row["ev"] == "call":
+        return _arrival(row)
+    raise ValueError(f'"ev" is {row["ev"]!r}; expected "agents" or "call"')
 
 
 def _arrival(row: dict[str, Any]) -> Arrival:
@@ -106,7 +120,17 @@ def _arrival(row: dict[str, Any]) -> Arrival:
 
 
 def _ms(seconds: float) -> int:
-    return round(float(seconds) * 1000)
+    ms = round(float(seconds) * 1000)
+    if ms < 0:
+        raise ValueError(f"{seconds} seconds; expected 0 or more")
+    return ms
+
+
+def _count(given: Any) -> int:
+    found = int(given)
+    if found < 0:
+        raise ValueError(f"{given} agents; expected 0 or more")
+    return found
 
 
 def made_up(seed: int = 1, per_hour: float = 170.0) -> list[dict[str, Any]]:

@@ -50,14 +50,17 @@ def report(stage: Stage, seconds: float) -> dict[str, Any]:
         totals = fold(totals, event)
     books = ledger(totals)
     order = fairness(places_log(events))
+    entered, left = len(stage.people), left_before_the_line(events)
 
     def figure(name: str) -> float | None:
         found = metrics.value(totals, name)
         return None if found is None else round(found, 4)
 
     return {
-        "entered": books.entered,
-        "offered": books.entered - books.ivr_abandoned,
+        "entered": entered,
+        "ivr_abandoned": books.ivr_abandoned,
+        "ivr_left": left,
+        "offered": totals.joined,
         "answered": books.answered,
         "abandoned": books.abandoned,
         "short": books.short,
@@ -71,7 +74,7 @@ def report(stage: Stage, seconds: float) -> dict[str, Any]:
             "expired": books.callbacks_expired,
             "waiting": books.callbacks_waiting,
         },
-        "balanced": books.balanced,
+        "balanced": books.balanced and entered == books.ivr_abandoned + left + totals.joined,
         "lost": lost(stage, events),
         "double_dials": stage.network.doubles + talked_twice(events),
         "overtakes": order.overtakes,
@@ -86,6 +89,17 @@ def report(stage: Stage, seconds: float) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         "calls_per_second": round(len(stage.people) / seconds, 1),
     }
+
+
+def left_before_the_line(events: Sequence[Event]) -> int:
+    """Callers whom the flow let go before they stood in any line: no queue's books know of them."""
+    return sum(
+        event.type is EventType.CALL_ENDED
+        and event.data["direction"] == "in"
+        and event.data["queued"] == "0"
+        and event.data["by"] == "us"
+        for event in events
+    )
 
 
 def lost(stage: Stage, events: Sequence[Event]) -> int:
