@@ -153,11 +153,20 @@ def talk_ended(line: Line, caller: Caller, outcome: Outcome) -> None:
         log.info("talk_ended_late", call=caller.call)
         return
     entry = line.store.entry(attempt.entry)
-    now = line.clock.now_ms()
-    met = outcome is Outcome.ANSWERED
-    state, calls = line.store.talk_ended(attempt.id, leg, met, now + HEARD_MS, line.queues(), now)
+    if leg is Leg.AGENT and entry and entry.attempt == attempt.id and entry.state is EntryState.DIALING:
+        # He has waited in the room while the customer was rung, and the room has sent him away: nobody may be led to it now.
+        leg_ended(line, attempt.id, leg, Outcome.CANCELED)
+        return
     if entry:
-        _after(line, entry, state, calls, "talk_ended", attempt.id)
+        side_gone(line, attempt, entry, leg, met=outcome is Outcome.ANSWERED)
+
+
+def side_gone(line: Line, attempt: Attempt, entry: Entry, leg: Leg, *, met: bool = True) -> str:
+    """One side of a connected attempt is gone, or (not `met`) the side that tells found the room empty. Returns the entry's
+    state now: completed, or waiting when the customer had not been in the room; or `late`."""
+    now = line.clock.now_ms()
+    state, calls = line.store.talk_ended(attempt.id, leg, met, now + HEARD_MS, line.queues(), now)
+    return _after(line, entry, state, calls, "talk_ended", attempt.id)
 
 
 def ended(line: Line, caller: Caller, outcome: Outcome, reason: str) -> None:

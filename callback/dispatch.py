@@ -107,9 +107,12 @@ def _look_for_talk(line: Line, provider: Provider, attempt: Attempt, entry: Entr
             line.store.extend(attempt.id, now + UNSURE_MS, now)
             return
         if found.state in (CallState.ENDED, CallState.UNKNOWN):
-            line.store.talk_ended(attempt.id, leg, True, 0, line.queues(), now)
-            for other in {attempt.agent_call, customer} - {call}:
-                line.enqueue(Task("hang_up", call=other))
+            if leg is Leg.CUSTOMER and entry.mode is Mode.LIVE:
+                state = attempts.caller_gone(line, entry, call)
+            else:
+                state = attempts.side_gone(line, attempt, entry, leg)
+            if state == EntryState.COMPLETED:
+                line.enqueue(Task("hang_up", call=customer if leg is Leg.AGENT else attempt.agent_call))
             return
     line.store.extend(attempt.id, now + LOOK_MS, now)
     if now - attempt.connected_ms > line.queue(entry.queue).talk_limit_ms:

@@ -128,6 +128,11 @@ class Line:
         if entry:
             self.store.held(entry, caller.call, until_ms + GRACE_MS, self.clock.now_ms())
 
+    def entered(self, caller: Caller) -> None:
+        """The caller has been sent into the room of `caller.room`. Of the agent, who is there first, nothing is kept."""
+        if caller.leg != Leg.AGENT:
+            self.store.entered(caller.room, caller.call, self.clock.now_ms())
+
     def talk_ended(self, caller: Caller, outcome: Outcome) -> None:
         attempts.talk_ended(self, caller, outcome)
 

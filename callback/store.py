@@ -157,6 +157,9 @@ class Store:
     def phone_down(self, attempt: str, leg: str, call: str, now_ms: int) -> bool:
         return bool(self._run("phone_down", self.keys.of("attempt", attempt), now_ms, attempt, leg, call))
 
+    def entered(self, attempt: str, call: str, now_ms: int) -> bool:
+        return bool(self._run("entered", self.keys.of("attempt", attempt), now_ms, attempt, call))
+
     def accept(
         self, attempt: str, leg: str, heard_by_ms: int, queues: Mapping[str, Queue], now_ms: int
     ) -> tuple[str, str]:

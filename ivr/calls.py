@@ -128,6 +128,10 @@ class LinePort(Protocol):
         """The caller is on hold and will be heard of again by `until_ms`; silence past it means he may be gone."""
         ...
 
+    def entered(self, caller: Caller) -> None:
+        """The call has been sent into the room of the attempt `caller.room`. Told again whenever the network asks again."""
+        ...
+
     def talk_ended(self, caller: Caller, outcome: Outcome) -> None:
         """The other side of the talk has left (`answered`), or the room never filled (any other outcome)."""
         ...
@@ -236,12 +240,14 @@ class Calls:
             session = saved.session
             if turn is not None and session.turn != turn and saved.instruction is not None:
                 log.info("late or double webhook", call=call, turn=turn, at=session.turn)
+                self._enter(session)
                 return Reply(call, session.turn, saved.instruction)
             if isinstance(given, DialEnded) and session.attempt:
                 self.line.talk_ended(_caller(session), given.outcome)
             result, events = self._turn(session, given)
             assert result.instruction is not None  # noqa: S101 - `_turn` goes on while there is an ask
             if self.sessions.save(result.session, result.instruction, events, read_at=session.turn):
+                self._enter(result.session)
                 self._hold(result)
                 return Reply(call, result.session.turn, result.instruction)
         log.warning("unknown call", call=call)
@@ -278,6 +284,10 @@ class Calls:
 
     def _carry_out(self, ask: Ask, session: Session) -> Answer:
         return self.fetch(ask) if isinstance(ask, Fetch) else self.line.answer(ask, _caller(session))
+
+    def _enter(self, session: Session) -> None:
+        if session.room:
+            self.line.entered(_caller(session))
 
     def _hold(self, result: Turn) -> None:
         session, instruction = result.session, result.instruction

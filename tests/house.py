@@ -123,6 +123,7 @@ class House:
             self.line.answer(Accept(task.attempt, task.leg), caller)
             found = self.line.entry(begun.entry.id)
             if found and found.state is EntryState.CONNECTED:
+                self.line.entered(Caller(call=found.call, attempt=task.attempt, room=task.attempt))
                 talks.append(task.attempt)
         return talks
 

@@ -8,7 +8,7 @@ local id, call, never_met, outcome, becomes, due, keep = unpack(ARG)
 local e = load('entry', id)
 if not e or e.mode ~= 'live' or e.call ~= call or next(MOVES.entry[e.state]) == nil then return {'late'} end
 local t, _, a = running(e.attempt)
-if e.state == 'connected' and never_met ~= '1' then
+if e.state == 'connected' and t.met == '1' and never_met ~= '1' then
   complete(t, e, a)
   return {'completed'}
 end

@@ -1,11 +1,12 @@
 -- talk_ended: a side of a connected attempt is gone (met 1: completed), or found the room empty (met 0: back to the old place).
+-- Whoever is gone before the customer was sent into the room has met nobody: back to the old place, too.
 -- KEYS[1] the attempt. ARGV attempt, leg that tells, met, heard_by (for a caller who holds again)
 -- Returns {late: no change} | {completed} | {waiting, call to hang up ...}
 
 local id, leg, met, heard = unpack(ARG)
 local t, e, a = running(id)
 if not t or e.state ~= 'connected' then return {'late'} end
-if met == '1' then
+if met == '1' and t.met == '1' then
   complete(t, e, a)
   return {'completed'}
 end

@@ -129,7 +129,15 @@ class World:
     def accept(self, attempt: str, leg: str) -> str:
         call = self.leg_call(attempt, leg)
         self.network.calls[call] = Found(CallState.UP)
-        return self.line.answer(Accept(attempt, leg), Caller(call, attempt=attempt, leg=leg)).outcome
+        answer = self.line.answer(Accept(attempt, leg), Caller(call, attempt=attempt, leg=leg)).outcome
+        self.enter(attempt)
+        return answer
+
+    def enter(self, attempt: str) -> None:
+        """The customer of a connected attempt is sent into its room."""
+        tried = self.line.attempt(attempt)
+        if tried and self.room(tried.entry) == attempt:
+            self.line.entered(Caller(self.entry(tried.entry).call, attempt=attempt, room=attempt))
 
     def leg_call(self, attempt: str, leg: str) -> str:
         found = self.line.attempt(attempt)

@@ -42,16 +42,24 @@ class JoinStep(Step):
     def resume(self, turning: Turning, given: Input) -> Move:
         s = turning.session
         if isinstance(given, Answer) and given.outcome == "gone":
-            if self.on.gone is None:
-                turning.tell("other_gone")
-            return Go(self.on.gone or self.next)
+            return self._gone(turning)
         if isinstance(given, Joined) or (isinstance(given, Answer) and given.outcome == "room"):
             return Wait(Join(turning.take_speech(), s.attempt))
         if isinstance(given, DialEnded) and (s.leg == "agent" or given.outcome is Outcome.ANSWERED):
             s.entry = ""
             return Go(self.next)
+        if isinstance(given, DialEnded) and turning.at.get("stage") != "hold":
+            return self._gone(
+                turning
+            )  # the agent had left before him: his place is a callback's again, and he is rung for it
         if isinstance(given, Answer):
+            turning.at["stage"] = "hold"  # as `Joined` finds every caller who holds
             s.entry = str(given.values.get("entry", ""))
             turning.stand_in_line(s.queue)
             turning.tell("connecting")
         return Wait(Hold(turning.take_speech(), self.music, 20_000))
+
+    def _gone(self, turning: Turning) -> Move:
+        if self.on.gone is None:
+            turning.tell("other_gone")
+        return Go(self.on.gone or self.next)

@@ -197,7 +197,9 @@ def _left(parts: Parts, network: Network) -> list[str]:
     keys, redis = Keys(parts.settings.tenant), parts.redis
     with network.lock:
         left = [
-            f"call {call.id} is {call.state}" for call in network.calls.values() if call.state is not CallState.ENDED
+            f"call {call.id} is {call.state}: {call.do.get('do')}, turn {call.turn}, room {call.room!r}"
+            for call in network.calls.values()
+            if call.state is not CallState.ENDED
         ]
     for queue in parts.line.queues():
         left += [f"{entry.id} waits in {queue}" for entry in parts.line.waiting(queue, 100)]
