@@ -6,6 +6,7 @@ milliseconds. It may be killed at any point: what it had begun is a lease that t
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 
 import redis
@@ -22,12 +23,28 @@ log = structlog.get_logger()
 WORKER_TTL_SECONDS = 20
 MAINTENANCE_SECONDS = 5
 MONITORING_SECONDS = 5
+HEARTBEAT_SECONDS = 1.0
 
 
 class SimpleWorker(RQSimpleWorker):  # type: ignore[misc]  # rq is untyped
     """RQ's worker that does not fork: a fork costs 3 ms and its connections; a hung errand is ended by its alarm instead."""
 
     log_result_lifespan = False
+    _told_at = 0.0
+
+    def heartbeat(self, timeout: int | None = None, pipeline: redis.client.Pipeline | None = None) -> None:
+        """RQ writes three times before and three times after it takes a job, each time to the disk while an agent waits for
+        his telephone to ring. What lasts for 80 s need not be told more than once a second."""
+        if pipeline is None and time.monotonic() - self._told_at < HEARTBEAT_SECONDS:
+            return
+        super().heartbeat(timeout, pipeline)
+        self._told_at = time.monotonic()
+
+    def set_state(self, state: str, pipeline: redis.client.Pipeline | None = None) -> None:
+        """Only a change is written."""
+        if pipeline is not None or state != self.get_state():
+            super().set_state(state, pipeline)
+
     max_connection_wait_time = 1.0  # RQ's minute would leave callers unrung long after Redis is back
 
 

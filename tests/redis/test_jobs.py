@@ -81,6 +81,23 @@ def test_nothing_is_left_of_an_errand_that_was_done(raw: redis_py.Redis, queue: 
     assert queue.count == queue.intermediate_queue.get_job_ids().__len__() == 0
 
 
+def test_a_burst_of_errands_costs_few_heartbeats(
+    raw: redis_py.Redis, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RQ's register is told once a second that the worker lives, not six times an errand; it is told all the same."""
+    monkeypatch.setattr(worker, "HEARTBEAT_SECONDS", 3_600.0)
+    for n in range(20):
+        jobs.enqueue(queue, Task("hang_up", call=f"c{n}"))
+    built = worker.build(raw, "test", jobs.signed_json(KEY), Done().verbs())
+    built.register_birth()
+    raw.config_resetstat()
+    while built.dequeue_job_and_maintain_ttl(None):
+        pass
+    assert built.last_heartbeat is not None
+    assert raw.ttl(built.key) > 60
+    assert raw.info("commandstats")["cmdstat_expire"]["calls"] <= 2 + 1
+
+
 def test_the_same_errand_twice_is_done_twice_and_neither_disturbs_the_other(raw: redis_py.Redis, queue: Queue) -> None:
     done = Done()
     for _ in range(2):

@@ -58,6 +58,8 @@ class Stage:
     seed: int
     people: dict[str, Customer] = field(default_factory=dict)
     on_duty: list[str] = field(default_factory=list)
+    stirred: bool = True
+    """Something has reached us since all was last settled."""
 
     def prepare(self) -> None:
         """Put the day on the network's heap."""
@@ -75,6 +77,7 @@ class Stage:
 
     def _staff(self, crew: list[str], agents: int) -> None:
         line = self.parts.line
+        self.stirred = True
         while len(self.on_duty) < agents:
             name = next(one for one in crew if one not in self.on_duty)
             self.on_duty.append(name)
@@ -107,8 +110,12 @@ class Stage:
         """Play the day to its end. `each` is called after every step; `pace`: times the wall clock, 0 as fast as it goes."""
         end_ms = MIDNIGHT_MS + self.day.end_ms + AFTER_MS
         begun, from_ms = time.monotonic(), None
+        line_ms: int | None = None
         while True:
-            due = min((at for at in (self._settle(), self.network.next_ms()) if at is not None), default=None)
+            if self.stirred or (line_ms is not None and line_ms <= self.clock.now_ms()):
+                line_ms = self._settle()
+                self.stirred = False
+            due = min((at for at in (line_ms, self.network.next_ms()) if at is not None), default=None)
             if due is None or due > end_ms:
                 return
             from_ms = due if from_ms is None else from_ms
@@ -132,8 +139,6 @@ class Stage:
 
     def _work(self) -> bool:
         """Do the next job. False when there is none."""
-        if not self.jobs.count:
-            return False
         found = self.worker.dequeue_job_and_maintain_ttl(None)
         if found is not None:
             self.worker.execute_job(*found)
@@ -151,6 +156,7 @@ def stage(day: Day, settings: Settings, *, callbacks: bool, seed: int, faults: F
         webhooks = Webhooks("http://127.0.0.1:1", settings.key("webhooks"))
 
         def deliver(path: str, body: dict[str, Any], then: Callable[[dict[str, Any] | None], None]) -> None:
+            made.stirred = True
             then(webhooks.post(path, body))
 
         network = Network(clock, deliver, seed=seed, faults=faults)

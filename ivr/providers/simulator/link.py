@@ -11,12 +11,14 @@ import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
 from flask import Flask, Response, abort, jsonify, request
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.test import run_wsgi_app
 
 from ivr.calls import Gone, Outgoing, Refused
 from ivr.providers.simulator.network import Network
@@ -100,9 +102,26 @@ class Pooled:
 
 
 class KeptAlive(WSGIRequestHandler):
-    """HTTP/1.1, quiet."""
+    """HTTP/1.1, quiet: one connection for many requests, each read to its end before it is answered, the answer sent whole.
+
+    werkzeug's own handler ends the connection after each answer. Both sides here are ours: a body comes with its length.
+    """
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = (
+        True  # an answer is two writes, and the second would wait for the other side's ACK of the first
+    )
+
+    def run_wsgi(self) -> None:
+        environ = self.make_environ()
+        environ["wsgi.input"] = BytesIO(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        parts, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
+        code, _, reason = status.partition(" ")
+        self.send_response(int(code), reason)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(b"".join(parts))
 
     def log(self, type: str, message: str, *args: Any) -> None:
         pass
