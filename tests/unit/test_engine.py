@@ -358,3 +358,18 @@ def test_a_place_of_zero_is_never_spoken() -> None:
     assert "0" not in " ".join(part.text for part in phone.heard if isinstance(part, Say))
     assert kinds(phone)[:1] == [EventType.CALL_STARTED]
     assert isinstance(phone.exchanges[0].given, Started)
+
+
+def test_a_caller_whose_place_is_gone_is_not_held_for_nobody() -> None:
+    """However that came about: after some minutes of quiet music he stands in line anew."""
+    phone = phone_for(menu_then_line())
+    phone.press("2")
+    phone.world.ringing = True
+    phone.wait(4 * 60_000)
+    assert phone.session.entry == "entry-1"
+    phone.world.ringing = False
+    phone.wait(60_000)
+    phone.world.ringing = True
+    phone.wait(6 * 60_000)
+    joins = [ask for exchange in phone.exchanges for ask, _ in exchange.asked if type(ask).__name__ == "JoinLine"]
+    assert len(joins) == 2

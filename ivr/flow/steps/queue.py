@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from ivr.turning import Turning
 
 
+QUIET_MS, QUIET = 20_000, 15
+"""How long one stretch of music is while an agent is being rung, and how many of them may follow each other."""
+
+
 class Announce(Model):
     """What a waiting caller hears and how often."""
 
@@ -156,7 +160,8 @@ class QueueStep(Step):
         """Music until there is news. Without a place an agent is being rung for this caller: nothing is said then."""
         turning.at["stage"] = "hold"
         if place is None:
-            return Wait(Hold(turning.take_speech(), self.music, 20_000))
+            return self._hold_quietly(turning)
+        turning.at["quiet"] = 0
         waited = turning.now_ms - turning.session.joined_ms
         if place.closing:
             return self._leave(turning, "closed")
@@ -166,6 +171,15 @@ class QueueStep(Step):
         self._offer(turning, place, waited)
         keys = (self.callback.key if self.callback is not None and self.on.callback else "") + (self.exit_key or "")
         return Wait(Hold(turning.take_speech(), self.music, self._until_news(waited), keys))
+
+    def _hold_quietly(self, turning: Turning) -> Move:
+        """An agent is being rung for him. No ringing lasts so long as `QUIET`: then the place is gone, whatever the reason,
+        and he stands in line anew rather than in nobody's."""
+        turning.at["quiet"] = turning.at.get("quiet", 0) + 1
+        if turning.at["quiet"] > QUIET:
+            turning.session.entry = ""
+            return self._stand(turning)
+        return Wait(Hold(turning.take_speech(), self.music, QUIET_MS))
 
     def _until_news(self, waited: int) -> int:
         """How long the music may play before there is something to say or do."""
