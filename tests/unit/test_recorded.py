@@ -78,7 +78,9 @@ def test_a_day_without_callers_is_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"not gzipped", gzip.compress(b"{}")[:-9], gzip.compress(b"x" * 99)[:12], gzip.compress(b"\xff")]
+    "content",
+    [b"not gzipped", gzip.compress(b"{}")[:-9], gzip.compress(b"x" * 99)[:12], gzip.compress(b"\xff")],
+    ids=["plain", "cut short", "cut shorter", "not UTF-8"],
 )
 def test_a_file_that_cannot_be_unpacked_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "day.jsonl.gz"
