@@ -238,7 +238,7 @@ class Calls:
         """Run one turn; `turn` None: whichever turn it is at (the line's own moves come when they come)."""
         while saved := self.sessions.load(call):
             session = saved.session
-            if turn is not None and session.turn != turn and saved.instruction is not None:
+            if saved.instruction is not None and _late(session, turn, given):
                 log.info("late or double webhook", call=call, turn=turn, at=session.turn)
                 self._enter(session)
                 return Reply(call, session.turn, saved.instruction)
@@ -302,6 +302,13 @@ class Calls:
             log.exception("webhook failed: the caller is kept", call=call)
             speech = tuple(Say(sentence("one_moment", lang), lang) for lang in SENTENCES)
             return Reply(call, turn, Hold(speech, "default", AGAIN_MS), again=True)
+
+
+def _late(session: Session, turn: int | None, given: Input) -> bool:
+    """Whether this has been done: the session is at another turn, or has entered that room before."""
+    if turn is None:
+        return isinstance(given, Joined) and given.attempt in session.rooms
+    return session.turn != turn
 
 
 def _caller(session: Session) -> Caller:

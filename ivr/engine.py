@@ -207,6 +207,8 @@ def _finish(turning: Turning, move: Move, outcome: Outcome = Outcome.ANSWERED) -
     elif isinstance(move, Wait):
         instruction = move.instruction
         s.room = instruction.attempt if isinstance(instruction, Join) else ""
+        if s.room and s.room not in s.rooms:
+            s.rooms.append(s.room)
         if isinstance(instruction, Hold | Join | Dial):
             s.parked_ms = turning.now_ms
     else:

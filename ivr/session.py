@@ -62,6 +62,8 @@ class Session:
     leg: str = ""
     room: str = ""
     """The attempt in whose room this call is, empty outside."""
+    rooms: list[str] = field(default_factory=list)
+    """Every room it has entered: nobody is led into one twice."""
     waits_ms: int = 0
     """Time spent held or talking, which no budget counts."""
     parked_ms: int = 0

@@ -23,7 +23,7 @@ from ivr.asks import JoinLine
 from ivr.calls import Caller, Outgoing, Refused
 from ivr.config import Settings
 from ivr.inputs import Answer, DialEnded, Digits, NoInput, Outcome, Recorded
-from ivr.instructions import Gather, Hangup, Hold
+from ivr.instructions import Gather, Hangup, Hold, Join
 from ivr.providers.simulator.link import control, serve
 from ivr.words import SENTENCES
 
@@ -152,6 +152,24 @@ def test_a_webhook_after_the_end_hangs_up_and_changes_nothing(shell: Shell) -> N
     ):
         assert isinstance(reply.instruction, Hangup)
     assert shell.events() == before
+
+
+def test_a_second_word_of_being_joined_changes_nothing_in_the_room_or_after_it(shell: Shell) -> None:
+    shell.agent().talks_ms = 60_000
+    shell.dials_in("1")
+    shell.run(20_000)
+    assert shell.entry().state is EntryState.CONNECTED
+    ((_, room, _),) = shell.network.talks
+    before, turn = shell.events(), shell.calls.sessions.load("c1")
+    assert turn
+    in_room = shell.calls.joined("c1", room)
+    assert isinstance(in_room.instruction, Join)
+    assert in_room.turn == turn.session.turn
+    assert shell.events() == before
+    shell.run(57_000)
+    assert shell.step() == "csat"
+    assert isinstance(shell.calls.joined("c1", room).instruction, Gather), "he rates the call, and is not led back"
+    assert shell.step() == "csat"
 
 
 def test_of_two_webhooks_for_one_turn_one_wins_and_both_hear_the_same(shell: Shell) -> None:
