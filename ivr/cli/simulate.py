@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 import click
 import structlog
+from redis.exceptions import RedisError
 
-from callback.service import Line
+from callback.service import Line, NotSignedIn
 from ivr import log, supervise
 from ivr.app import build
 from ivr.clock import real_seconds
@@ -51,7 +52,7 @@ def simulate(speed: float, per_hour: float, seed: int, double: float, late: floa
     chance = random.Random(seed)
     new_id = maker(parts.clock)
     for crew in day.CREW:
-        _seat(network, parts.line, crew, chance)
+        seat(network, parts.line, crew, chance)
 
     def call() -> None:
         now = parts.clock.now_ms()
@@ -89,6 +90,16 @@ class Desk(AgentPhone):
         self.network.at(now_ms + self.random.randrange(4_000, 25_000), self.next)
 
     def next(self) -> None:
+        """What comes after a call. While Redis is away it is put off; who was signed out meanwhile stays out."""
+        try:
+            self._next()
+        except RedisError as error:
+            logger.warning("the agent's screen does not answer", agent=self.id, why=str(error))
+            self.network.at(self.network.clock.now_ms() + 5_000, self.next)
+        except NotSignedIn:
+            logger.info("the agent was signed out", agent=self.id)
+
+    def _next(self) -> None:
         agent = next(a for a in self.line.agents() if a.id == self.id)
         if agent.state == "wrap_up":
             self.line.wrap_up_done(self.id)
@@ -99,7 +110,7 @@ class Desk(AgentPhone):
             self.network.at(self.network.clock.now_ms() + self.random.randrange(120_000, 600_000), self.next)
 
 
-def _seat(network: Network, line: Line, crew: day.Crew, chance: random.Random) -> None:
+def seat(network: Network, line: Line, crew: day.Crew, chance: random.Random) -> None:
     """Put an agent at a phone and sign him in; one who was at work when the demo stopped goes on."""
     phone = f"sim:{crew.id}"
     desk = Desk(chance)
