@@ -37,7 +37,9 @@ def test_an_agent_takes_a_call_takes_a_breath_and_is_ready_again(shell: Shell, d
     shell.run(30_000)
     assert shell.an_agent().state is AgentState.WRAP_UP
     shell.run(29_000)
-    assert shell.an_agent().state is AgentState.READY, "before the line would have ended the wrap-up itself"
+    assert shell.an_agent().state is AgentState.READY
+    (breath,) = [event for event in shell.events("agent_changed") if event.data["was"] == "wrap_up"]
+    assert int(breath.data["was_ms"]) <= 25_000, "the line itself would have ended it after 30 s"
 
 
 def test_an_agent_whom_the_line_has_paused_comes_back(shell: Shell, desk: Desk) -> None:
