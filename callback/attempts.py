@@ -155,8 +155,8 @@ def talk_ended(line: Line, caller: Caller, outcome: Outcome) -> None:
     entry = line.store.entry(attempt.entry)
     if leg is Leg.AGENT and entry and entry.attempt == attempt.id and entry.state is EntryState.DIALING:
         # He has waited in the room while the customer was rung, and the room has sent him away: nobody may be led to it now.
-        leg_ended(line, attempt.id, leg, Outcome.CANCELED)
-        return
+        if leg_ended(line, attempt.id, leg, Outcome.CANCELED) != "late":
+            return
     if entry:
         side_gone(line, attempt, entry, leg, met=outcome is Outcome.ANSWERED)
 
@@ -187,7 +187,8 @@ def ended(line: Line, caller: Caller, outcome: Outcome, reason: str) -> None:
         # a customer we rang, who holds, perhaps in a later attempt than his own
         caller_gone(line, entry, caller.call, never_met=caller.room != entry.attempt)
     elif entry.state is EntryState.CONNECTED and entry.attempt == attempt.id:
-        talk_ended(line, caller, Outcome.ANSWERED)
+        # One whose session is not in the room has left it before, alone, or has never reached it.
+        talk_ended(line, caller, Outcome.ANSWERED if caller.room == attempt.id else Outcome.FAILED)
     else:
         leg_ended(line, attempt.id, caller.leg or Leg.CUSTOMER, outcome, reason)
 
@@ -202,8 +203,9 @@ def gone(line: Line, attempt: str) -> None:
 
 def _talk_of(line: Line, caller: Caller) -> tuple[Attempt | None, Leg]:
     """The attempt that this call talks in, and as which leg: its own, or the one it was moved into while it held."""
-    attempt = line.store.attempt(caller.attempt) if caller.attempt else None
-    if attempt and not attempt.over:
+    tells_of = caller.room or caller.attempt  # a room he left late is not the one that he is wanted in now
+    attempt = line.store.attempt(tells_of) if tells_of else None
+    if attempt and (caller.room or not attempt.over):
         return attempt, Leg(caller.leg or Leg.CUSTOMER)  # a caller who was moved into the room has no leg of his own
     entry_id = attempt.entry if attempt else caller.entry
     entry = line.store.entry(entry_id) if entry_id else None

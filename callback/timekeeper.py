@@ -45,7 +45,7 @@ def run(client: redis.Redis, tenant: str, clock: Clock, acts: Acts, stop: thread
             leading, away = acts_now, False
             if leading and tick(acts):
                 client.set(keys.of("tick"), clock.now_ms())
-        except (redis.ConnectionError, redis.TimeoutError) as err:
+        except redis.RedisError as err:  # also one that has just restarted, twice, and has lost the lock's script again
             if not away:
                 log.warning("redis_is_away", why=str(err))
             away = True

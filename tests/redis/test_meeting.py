@@ -74,6 +74,29 @@ def test_one_who_was_sent_into_the_room_twice_has_met_once_and_then_completes(wo
     assert world.state(entry) is EntryState.COMPLETED
 
 
+def test_a_caller_who_comes_out_of_an_old_room_does_not_end_the_talk_that_he_is_wanted_in(world: World) -> None:
+    entry, old = accepted(world)
+    agent = Caller(world.leg_call(old, "agent"), attempt=old, leg="agent", room=old)
+    world.line.talk_ended(agent, Outcome.NO_ANSWER)  # alone: the caller, sent to him, was slow
+    attempt = world.ring_agent()
+    world.accept(attempt, "agent")
+    world.line.talk_ended(Caller("c1", entry=entry, attempt=old, room=old), Outcome.NO_ANSWER)
+    found = world.entry(entry)
+    assert (found.state, found.attempt, world.count("returned")) == (EntryState.CONNECTED, attempt, 1)
+
+
+def test_an_agent_who_was_sent_away_just_before_the_customer_accepted_has_not_talked_to_him(world: World) -> None:
+    entry = str(world.book("", NUMBERS[1], call="in1").values["entry"])
+    attempt = world.ring_agent()
+    world.accept(attempt, "agent")
+    world.dial(*[(task.attempt, task.leg) for task in world.rung()][0])
+    world.accept(attempt, "customer")
+    agent = Caller(world.leg_call(attempt, "agent"), attempt=attempt, leg="agent")  # his session has left the room
+    world.line.ended(agent, Outcome.ANSWERED, "")
+    assert (world.state(entry), world.count("completed")) == (EntryState.RESERVED, 0)
+    assert Task("hang_up", call=world.leg_call(attempt, "customer")) in world.tasks
+
+
 def test_neither_the_agent_nor_a_stranger_enters_for_the_customer(world: World) -> None:
     entry, attempt = accepted(world)
     world.line.entered(Caller(world.leg_call(attempt, "agent"), attempt=attempt, leg="agent", room=attempt))

@@ -76,6 +76,7 @@ class Installation:
     due: dict[str, float] = field(default_factory=dict)  # part -> when it is to be started again, monotonic
     delay: dict[str, float] = field(default_factory=dict)  # part -> how long it stays dead next time
     deaths: Counter[str] = field(default_factory=Counter)
+    diary: list[tuple[int, str, str]] = field(default_factory=list)  # (epoch ms, part, started or how it ended)
     ended: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -213,15 +214,21 @@ class Installation:
             said = json.loads(line)
             with self.lock:
                 if "pid" in said:
-                    self.pids[self.started.pop(0)] = said["pid"]
+                    part = self.started.pop(0)
+                    self.pids[part] = said["pid"]
+                    self._write(part, "started")
                     continue
                 part = next((name for name, pid in self.pids.items() if pid == said["ended"]), "")
                 if part:
                     for one in processes_of(said["ended"]):  # what gunicorn has left behind holds the port
                         os.kill(one, signal.SIGKILL)
                     del self.pids[part]
+                    self._write(part, f"ended with {said['code']}")
                     self.deaths[part] += 1
                     self.due[part] = time.monotonic() + self.delay.pop(part, 0.0)
+
+    def _write(self, part: str, what: str) -> None:
+        self.diary.append((int(time.time() * 1000), part, what))
 
     def _keep(self) -> None:
         """Start again what has ended, when its time has come."""
@@ -232,8 +239,10 @@ class Installation:
                     del self.due[part]
                     if part == "redis":
                         self.start_redis()
+                        self._write("redis", "started")
                     else:
                         self._start(part)
                 if self.redis.poll() is not None and "redis" not in self.due:
+                    self._write("redis", "ended")
                     self.deaths["redis"] += 1
                     self.due["redis"] = now + self.delay.pop("redis", 0.0)

@@ -78,7 +78,7 @@ def _person(chance: random.Random, plan: list[str], wants: bool) -> Customer:
     return Customer(
         random.Random(chance.random()),
         plan,
-        patience_ms=5_000 + int(chance.weibullvariate(90_000, 0.9)),
+        patience_ms=5_000 + int(chance.weibullvariate(300_000, 0.8)),
         service_ms=chance.randrange(3_000, 14_000),
         habits=HABITS,
         wants_callback=wants,
