@@ -6,6 +6,7 @@ listen on loopback, files lie in a folder that is gone afterwards.
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import shutil
@@ -25,6 +26,8 @@ from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import structlog
+
 from ivr import redis_server
 from ivr.config import Settings, load
 
@@ -32,6 +35,8 @@ HERE = Path(__file__).parent
 FLOWS = HERE.parent / "flows"
 SECRET = "a secret of thirty-two characters and more, for measuring"
 PATIENCE_S = 60.0
+
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +163,7 @@ def setting(redis_url: str) -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in ("flask", "gunicorn", "redis", "rq", "twilio"))
     return (
         f"{date.today()}, {platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, "
-        f"Redis {info['redis_version']}, {packages}"
+        f"Redis {info['redis_version']}, {packages}; load {os.getloadavg()[0]:.1f}"
     )
 
 
