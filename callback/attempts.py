@@ -153,10 +153,10 @@ def talk_ended(line: Line, caller: Caller, outcome: Outcome) -> None:
         log.info("talk_ended_late", call=caller.call)
         return
     entry = line.store.entry(attempt.entry)
-    if leg is Leg.AGENT and entry and entry.attempt == attempt.id and entry.state is EntryState.DIALING:
-        # He has waited in the room while the customer was rung, and the room has sent him away: nobody may be led to it now.
-        if leg_ended(line, attempt.id, leg, Outcome.CANCELED) != "late":
-            return
+    # An agent has waited in the room while the customer was rung, and the room has sent him away: nobody may be led to it now.
+    left_early = leg is Leg.AGENT and entry and entry.attempt == attempt.id and entry.state is EntryState.DIALING
+    if left_early and leg_ended(line, attempt.id, leg, Outcome.CANCELED) != "late":
+        return
     if entry:
         side_gone(line, attempt, entry, leg, met=outcome is Outcome.ANSWERED)
 

@@ -107,7 +107,16 @@ class House:
         """The caller of `entry` hangs up while he waits."""
         found = self.line.entry(entry)
         assert found is not None
-        self.line.ended(Caller(call=found.call, number=found.number, entry=entry, room=found.attempt if found.state == "connected" else ""), Outcome.ANSWERED, "")
+        self.line.ended(
+            Caller(
+                call=found.call,
+                number=found.number,
+                entry=entry,
+                room=found.attempt if found.state == "connected" else "",
+            ),
+            Outcome.ANSWERED,
+            "",
+        )
 
     def answer_all(self) -> list[str]:
         """Everybody whom the line wants to ring answers and presses 1. Returns the attempts that became a talk."""

@@ -89,7 +89,7 @@ def test_an_agent_who_was_sent_away_just_before_the_customer_accepted_has_not_ta
     entry = str(world.book("", NUMBERS[1], call="in1").values["entry"])
     attempt = world.ring_agent()
     world.accept(attempt, "agent")
-    world.dial(*[(task.attempt, task.leg) for task in world.rung()][0])
+    world.dial(*next((task.attempt, task.leg) for task in world.rung()))
     world.accept(attempt, "customer")
     agent = Caller(world.leg_call(attempt, "agent"), attempt=attempt, leg="agent")  # his session has left the room
     world.line.ended(agent, Outcome.ANSWERED, "")
