@@ -24,7 +24,7 @@ from callback.model import EntryState
 from faults.installation import Installation
 from faults.judge import Record, Told, Violation, judge
 from faults.nemesis import Nemesis, mumble
-from faults.people import Floor, Street, crew_of, crowd
+from faults.people import Floor, Street, Town, crew_of, crowd
 from ivr.app import Parts, build
 from ivr.calls import CallState
 from ivr.cli.simulate import run as run_network
@@ -32,8 +32,7 @@ from ivr.events import EventType
 from ivr.providers.simulator.link import Pooled, Webhooks, control, serve
 from ivr.providers.simulator.network import Faults, Network
 
-SPEED = float(os.environ.get("SP", "12"))
-STANDSTILL_S = 120
+SPEED = 20.0
 NETWORK = Faults(double=0.08, double_ms=20_000, late=0.08, late_ms=6_000, lost=0.1, unheard=0.02)
 POINTS: Mapping[str, Mapping[str, float]] = {
     "worker": {"begun": 0.01, "originated": 0.01, "frozen": 0.003, "rung_twice": 0.05, "not_rung": 0.02},
@@ -79,15 +78,18 @@ class Result:
 
 @dataclass
 class Campaign:
-    """`callers` people, one every `every_ms`; the nemesis strikes every `strike_s` seconds of the wall clock, 0: never."""
+    """`callers` people, one every `every_ms`; the nemesis strikes every `strike_s` seconds of the wall clock, 0: never.
+    After the day, what does not come to its end within `patience_s` never will."""
 
     seed: int
     callers: int
     agents: int
-    every_ms: int = 1_000
-    strike_s: float = 0.3
+    every_ms: int = 700
+    strike_s: float = 0.5
+    patience_s: float = 180.0
     planted: str = ""
     faults: Faults = NETWORK
+    town: Town = field(default_factory=Town)
     points: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: POINTS)
 
     def run(self) -> Result:
@@ -110,7 +112,7 @@ class Campaign:
             stack.callback(server.shutdown)
             floor = Floor(parts.line, network, parts.clock, self.seed, self.agents)
             floor.seat()
-            street = Street(network, crowd(self.seed, self.callers, self.every_ms), lambda: pool.under_way)
+            street = Street(network, crowd(self.seed, self.callers, self.every_ms, self.town), lambda: pool.under_way)
             nemesis = Nemesis(house, self.seed, self.strike_s)
             ended = threading.Event()
             acts = [
@@ -154,7 +156,7 @@ class Campaign:
 
     def _drain(self, parts: Parts, network: Network) -> list[str]:
         """Wait until nobody is on the phone, in line, due or in an attempt. What there still is, if that never comes."""
-        end, left = time.monotonic() + STANDSTILL_S, ["nothing was looked at"]
+        end, left = time.monotonic() + self.patience_s, ["nothing was looked at"]
         while left and time.monotonic() < end:
             time.sleep(0.2)  # between two looks
             try:

@@ -21,7 +21,21 @@ from ivr.providers.simulator.people import AgentPhone, Customer, Habits
 
 log = structlog.get_logger()
 
-HABITS = Habits(busy=0.08, voicemail=0.06, answers=0.76, refuses=0.05, wrong_key=0.02, silent=0.02)
+
+ORDINARY = Habits(busy=0.08, voicemail=0.06, answers=0.76, refuses=0.05, wrong_key=0.02, silent=0.02)
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """What its people are like. Shares between 0 and 1: `wants` a callback, leaves `another` number than his own, and that
+    one is the `same` that somebody else has left."""
+
+    habits: Habits = ORDINARY
+    wants: float = 0.6
+    another: float = 0.25
+    same: float = 0.5
+
+
 LINES = ("1", "1", "1", "2", "2", "2", "3", "4")
 """The key of the first menu, and with it the line."""
 ASKED_AGAIN = ("1", "1", "2", "3", "4")
@@ -46,7 +60,7 @@ class Arrival:
     puts_down_ms: int = 0
 
 
-def crowd(seed: int, callers: int, every_ms: int) -> list[Arrival]:
+def crowd(seed: int, callers: int, every_ms: int, town: Town) -> list[Arrival]:
     """`callers` people, one every `every_ms` on average; some of them phone twice, and some leave a number that another
     has left already."""
     chance = random.Random(seed)
@@ -57,30 +71,30 @@ def crowd(seed: int, callers: int, every_ms: int) -> list[Arrival]:
         at += int(chance.expovariate(1 / every_ms))
         number, line = number_of(index), chance.choice(LINES)
         plan = [line]
-        wants = chance.random() < 0.6
-        if wants and chance.random() < 0.25:
+        wants = chance.random() < town.wants
+        if wants and chance.random() < town.another:
             shared = [other for on, other in typed[-6:] if on == line]
-            other = chance.choice(shared) if shared and chance.random() < 0.5 else number_of(500_000 + index)
+            other = chance.choice(shared) if shared and chance.random() < town.same else number_of(500_000 + index)
             typed.append((line, other))
             plan += ["2", f"0{other.removeprefix('+55')}#"]
         puts_down = chance.randrange(200, 40_000) if chance.random() < 0.08 else 0
-        found.append(Arrival(at, f"in-{index}", number, _person(chance, plan, wants), puts_down))
+        found.append(Arrival(at, f"in-{index}", number, _person(chance, plan, town.habits, wants), puts_down))
         if wants and len(plan) == 1 and chance.random() < 0.2:
             again = [line, chance.choice(ASKED_AGAIN)]
             if again[1] == "3":
                 again += [f"0{number_of(700_000 + index).removeprefix('+55')}#", "1"]
             later = at + chance.randrange(20_000, 70_000)
-            found.append(Arrival(later, f"again-{index}", number, _person(chance, again, False)))
+            found.append(Arrival(later, f"again-{index}", number, _person(chance, again, town.habits)))
     return sorted(found, key=lambda one: one.at_ms)
 
 
-def _person(chance: random.Random, plan: list[str], wants: bool) -> Customer:
+def _person(chance: random.Random, plan: list[str], habits: Habits, wants: bool = False) -> Customer:
     return Customer(
         random.Random(chance.random()),
         plan,
         patience_ms=5_000 + int(chance.weibullvariate(300_000, 0.8)),
         service_ms=chance.randrange(3_000, 14_000),
-        habits=HABITS,
+        habits=habits,
         wants_callback=wants,
     )
 
@@ -112,7 +126,7 @@ class Street:
         network = self.network
         network.people.setdefault(one.number, one.person)
         for number in _left_numbers(one.person.plan):
-            network.people.setdefault(number, _person(one.person.random, [], False))
+            network.people.setdefault(number, _person(one.person.random, [], one.person.habits))
         network.dial_in(one.call, one.person, one.number, CALLED)
         if one.puts_down_ms:
             network.at(network.clock.now_ms() + one.puts_down_ms, lambda: network.puts_down(one.call))

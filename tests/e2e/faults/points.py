@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from callback import attempts, dispatch, jobs, scripts
+from callback import attempts, dispatch, jobs, scripts, verbs
 from callback.model import Leg
 from callback.rows import Swept
 from callback.store import Store
@@ -189,7 +189,8 @@ DEADLY = frozenset({"begun", "originated", "answered", "saved", "swept", "matche
 
 
 def blind_requeue() -> None:
-    """Whatever was dialled and is overdue goes back into the line; the network is not asked."""
+    """Whatever was dialled and is overdue goes back into the line; the network is not asked, and nothing is hung up."""
+    verbs._hung_up = lambda _hands, _call: True
     reconcile = dispatch.reconcile
 
     def gives_back(line: Any, provider: Any, found: Swept) -> None:
