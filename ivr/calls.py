@@ -236,7 +236,8 @@ class Calls:
 
     def _wake(self, call: str, turn: int | None, given: Input) -> Reply:
         """Run one turn; `turn` None: whichever turn it is at (the line's own moves come when they come)."""
-        while saved := self.sessions.load(call):
+        saved = self.sessions.load(call) if turn is None else self.sessions.at(call, turn)
+        while saved is not None:
             session = saved.session
             if saved.instruction is not None and _late(session, turn, given):
                 log.info("late or double webhook", call=call, turn=turn, at=session.turn)
@@ -250,6 +251,7 @@ class Calls:
                 self._enter(result.session)
                 self._hold(result)
                 return Reply(call, result.session.turn, result.instruction)
+            saved = self.sessions.load(call)
         log.warning("unknown call", call=call)
         speech = tuple(Say(sentence("apology", lang), lang) for lang in SENTENCES)
         return Reply(call, 0, Hangup(speech, "unknown"))

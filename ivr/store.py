@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -31,6 +32,8 @@ log = structlog.get_logger(__name__)
 KEEP_S = 86_400
 """How long the session of a call is kept after its last turn."""
 KEEP_ENDED_S = 3_600
+REMEMBERED = 2_000
+"""How many calls a process keeps in mind to save itself reading them again."""
 FRESH_MS = 1_000
 """How old our knowledge of the flow files may be."""
 QUEUES_FILE = "queues.yaml"
@@ -48,11 +51,13 @@ class Saved:
 
 
 class Sessions:
-    """The sessions of one tenant."""
+    """The sessions of one tenant. Thread-safe."""
 
     def __init__(self, redis: Redis, tenant: str) -> None:
         self._redis = redis
         self._prefix = "{" + tenant + "}:"
+        self._remembered: OrderedDict[str, Saved] = OrderedDict()
+        self._remembering = threading.Lock()
         self._save = redis.register_script((files("ivr") / "lua" / "save_turn.lua").read_text())
 
     def load(self, call: str) -> Saved | None:
@@ -60,6 +65,16 @@ class Sessions:
         if session is None:
             return None
         return Saved(Session.from_json(_text(session)), from_json(json.loads(_text(reply))) if reply else None)
+
+    def at(self, call: str, turn: int) -> Saved | None:
+        """The session of `call` at `turn`, from this process's memory when it saved it last, else as stored, at any turn.
+
+        A turn is saved once, so what was saved at this one is what is stored at it; should the call be further by now,
+        thanks to another process, the save will say so, and whoever saves `load`s then.
+        """
+        with self._remembering:
+            known = self._remembered.get(call)
+        return known if known is not None and known.session.turn == turn else self.load(call)
 
     def save(
         self, session: Session, instruction: Instruction | None, events: Iterable[Event], *, read_at: int | None
@@ -75,7 +90,17 @@ class Sessions:
             KEEP_ENDED_S if session.ended else KEEP_S,
             json.dumps(rows),
         ]
-        return bool(self._save(keys=keys, args=args))
+        saved = bool(self._save(keys=keys, args=args))
+        self._remember(Saved(session, instruction) if saved else None, session.call)
+        return saved
+
+    def _remember(self, saved: Saved | None, call: str) -> None:
+        with self._remembering:
+            self._remembered.pop(call, None)
+            if saved is not None and not saved.session.ended:
+                self._remembered[call] = saved
+            if len(self._remembered) > REMEMBERED:
+                self._remembered.popitem(last=False)
 
 
 def _text(value: bytes | str) -> str:

@@ -10,6 +10,7 @@ import redis as redis_py
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ivr import store
 from ivr.events import Event, EventType
 from ivr.instructions import (
     Dial,
@@ -27,7 +28,7 @@ from ivr.instructions import (
     from_json,
 )
 from ivr.session import Frame, Session
-from ivr.store import KEEP_ENDED_S, KEEP_S, Sessions
+from ivr.store import KEEP_ENDED_S, KEEP_S, Saved, Sessions
 
 HELLO = Gather((Say("Olá, digite 1.", "pt-BR"),), 1, 5_000, 3_000)
 MUSIC = Hold((), "default", 20_000)
@@ -192,3 +193,33 @@ def test_an_event_comes_out_of_the_stream_as_it_went_in(redis_url: str, data: di
         Sessions(redis, "test").save(session(0), None, [given_event], read_at=None)
         ((_, fields),) = redis.xrange("{test}:events")
     assert Event.from_fields(fields) == given_event
+
+
+def test_what_this_process_saved_at_a_turn_is_not_read_again(redis: redis_py.Redis, sessions: Sessions) -> None:
+    sessions.save(session(3), HELLO, (), read_at=None)
+    redis.delete("{test}:session:c1")
+    assert sessions.at("c1", 3) == Saved(session(3), HELLO)
+    assert sessions.at("c1", 4) is None
+
+
+def test_another_process_that_is_further_is_found_by_asking_for_its_turn_or_by_saving(
+    redis: redis_py.Redis, sessions: Sessions
+) -> None:
+    other = Sessions(redis, "test")
+    sessions.save(session(3), HELLO, (), read_at=None)
+    assert other.save(session(4), MUSIC, (), read_at=3)
+    assert sessions.at("c1", 4) == Saved(session(4), MUSIC)
+    assert sessions.at("c1", 3) == Saved(session(3), HELLO)
+    assert not sessions.save(session(4), HELLO, (), read_at=3)
+    assert sessions.at("c1", 3) == Saved(session(4), MUSIC), "it forgot what it could not save over"
+
+
+def test_an_ended_call_and_the_longest_unheard_are_forgotten(
+    redis: redis_py.Redis, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "REMEMBERED", 2)
+    for name in ("c1", "c2", "c3"):
+        sessions.save(Session(name, "front", "v1", 1_000, "pt-BR"), HELLO, (), read_at=None)
+    sessions.save(Session("c3", "front", "v1", 1_000, "pt-BR", turn=1, ended="done"), HELLO, (), read_at=0)
+    redis.flushdb()
+    assert [name for name in ("c1", "c2", "c3") if sessions.at(name, 0) or sessions.at(name, 1)] == ["c2"]
