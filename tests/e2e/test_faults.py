@@ -5,12 +5,14 @@ And the judge looks: each fault that is planted is found, by the kind of harm th
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+import structlog
 from faults.campaign import Campaign
 from faults.people import Town
 from faults.points import PLANTED
@@ -18,10 +20,7 @@ from faults.points import PLANTED
 from ivr.providers.simulator.network import Faults
 from ivr.providers.simulator.people import Habits
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc and stops processes"),
-]
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc and stops processes")
 
 SEED = int(os.environ.get("FAULTS_SEED", "1"))
 
@@ -38,7 +37,15 @@ def test_every_planted_fault_has_its_harm() -> None:
     assert set(DOES) == set(PLANTED)
 
 
-@pytest.mark.parametrize("callers", [150, 1_000])
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """The network says of every webhook that nobody takes; here that is the day's work."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize("callers", [150, pytest.param(1_000, marks=pytest.mark.slow)])
 def test_nobody_is_lost_rung_twice_or_overtaken(callers: int) -> None:
     result = Campaign(SEED, callers, agents=16 if callers < 500 else 40).run()
     print(result.told())
@@ -61,6 +68,7 @@ PLAYED: dict[str, dict[str, Any]] = {
 """The days that bring out each fault: errands carried twice, voicemails that listen long, lost errands, numbers left twice."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", DOES)
 def test_a_planted_fault_is_found(fault: str) -> None:
     day = {"agents": 4, "every_ms": 1_500, "strike_s": 0.0, "patience_s": 8.0, "faults": Faults(), **PLAYED[fault]}
