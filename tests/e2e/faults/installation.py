@@ -130,6 +130,7 @@ class Installation:
         self.nursery.wait(20)
         self.redis.kill()
         self.redis.wait(20)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def notes(self) -> Path:
