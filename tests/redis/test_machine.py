@@ -338,7 +338,10 @@ class LineMachine(RuleBasedStateMachine):
             if c.mode == "live" and c.call == call and c.state not in ENDED:
                 self.model.caller_gone(c, never_met=not room)
             elif c.state == "connected" and c.attempt == attempt:
-                self.model.complete(c)
+                if room:
+                    self.model.complete(c)
+                else:  # his session was not in the room: nobody has talked to him
+                    self.model.empty_room(t, leg)
             else:
                 self.model.leg_ended(attempt, leg, outcome)
             self.check()
