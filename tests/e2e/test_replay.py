@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from functools import cache
@@ -135,3 +136,16 @@ def test_a_real_day_comes_out_clean_twice_and_the_wait_is_told_better_than_aster
     estimate = reports[0]["estimate"]
     assert estimate["n"] >= 100
     assert estimate["mae"] <= 0.8 * estimate["asterisk_mae"]
+
+
+def test_a_replay_that_is_ended_leaves_nothing_behind() -> None:
+    """Its Redis and its folder go with it, on SIGTERM as on Ctrl-C."""
+    argv = [sys.executable, "-m", "ivr.cli", "replay", "--quiet"]
+    with TemporaryDirectory(prefix="rt-") as folder:  # a short path: a Redis socket will be in it
+        env = os.environ | {"TMPDIR": folder}
+        with subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL) as playing:
+            while not list(Path(folder).glob("retorno-replay-*/var/redis/appendonlydir")):
+                assert playing.poll() is None, "it ended by itself"
+            playing.terminate()
+            assert playing.wait() == 143
+        assert not list(Path(folder).iterdir())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
+import sys
 import time
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -36,6 +38,7 @@ def replay(
     with as_file(files("ivr.cli.replay") / SHIPPED) as shipped:
         day = read_day(file or shipped).with_agents(extra)
     settings = load({"RETORNO_DEMO": "1"})
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that its Redis and its folder go with it
     begun = time.monotonic()
     with (
         stage(day, settings, callbacks=callbacks == "on", seed=seed) as played,

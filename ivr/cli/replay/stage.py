@@ -11,7 +11,7 @@ import random
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
@@ -148,7 +148,7 @@ class Stage:
 @contextmanager
 def stage(day: Day, settings: Settings, *, callbacks: bool, seed: int, faults: Faults | None = None) -> Iterator[Stage]:
     """A stage with a Redis server, a web server and a worker of its own; all gone afterwards."""
-    with TemporaryDirectory(prefix="retorno-replay-") as folder:
+    with TemporaryDirectory(prefix="retorno-replay-") as folder, ExitStack() as ends:
         home = Path(folder)
         _write_flows(home / "flows", settings.flows_dir, callbacks=callbacks)
         settings = _settings(settings, home)
@@ -160,18 +160,16 @@ def stage(day: Day, settings: Settings, *, callbacks: bool, seed: int, faults: F
             then(webhooks.post(path, body))
 
         network = Network(clock, deliver, seed=seed, faults=faults)
+        ends.callback(redis_server.release, settings)
         forgetful(redis_server.connect(redis_server.ensure(settings)))
         parts = build(settings, clock=clock, provider=network, new_id=maker(clock, random.Random(seed)))
         server = serve(create_app(settings, parts), "127.0.0.1", 0)
+        ends.callback(server.shutdown)
         webhooks.aim(f"http://127.0.0.1:{server.port}")
         client = redis_server.connect(redis_server.ensure(settings), decode_responses=False)
         made = Stage(parts, clock, network, webhooks, *_worker(client, settings, parts), day, seed)
         made.prepare()
-        try:
-            yield made
-        finally:
-            server.shutdown()
-            redis_server.release(settings)
+        yield made
 
 
 def forgetful(client: Redis) -> None:
