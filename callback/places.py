@@ -95,7 +95,7 @@ def join(line: Line, ask: JoinLine, caller: Caller) -> Answer:
     """Stand in line; matches at once. `closed` by the queue's hours, `no_agents` if he then does not want to wait."""
     queue, now = line.queue(ask.queue), line.clock.now_ms()
     band, credit_ms = policy.rank(ask.priority, queue)
-    skills = tuple(sorted({*ask.skills, *queue.skills}))
+    skills = tuple(sorted(set(ask.skills)))
     seen = line.store.ahead(queue.name, now, band, credit_ms, "+".join(skills))
     refuse = "" if line.opening(queue, now).is_open else "closed"
     code, entry = line.store.join(
@@ -134,7 +134,7 @@ def book(line: Line, ask: BookCallback, caller: Caller) -> Answer:
     queue, now = line.queue(ask.queue), line.clock.now_ms()
     held = line.store.entry(ask.entry) if ask.entry else None
     band, credit_ms = policy.rank(ask.priority, queue)
-    skills = tuple(sorted({*ask.skills, *queue.skills}))
+    skills = tuple(sorted(set(ask.skills)))
     here = line.store.place(held, now) if held else None
     seen = here or line.store.ahead(queue.name, now, band, credit_ms, "+".join(skills))
     wait = estimate(line, queue, seen)
