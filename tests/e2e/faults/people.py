@@ -140,7 +140,7 @@ SERVES: tuple[tuple[tuple[str, ...], frozenset[str]], ...] = (
     (("sales",), frozenset()),
     (("support",), frozenset()),
     (("sales", "support"), frozenset()),
-    (("english", "sales", "support"), frozenset({"english"})),
+    (("sales", "support"), frozenset({"english"})),
 )
 """The queues and skills of every fourth agent."""
 
