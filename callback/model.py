@@ -129,7 +129,7 @@ class Queue:
 
     name: str
     title: dict[str, str] = field(default_factory=dict)
-    skills: frozenset[str] = frozenset()  # what a caller of this queue may ask for; only who asks needs an agent with it
+    skills: frozenset[str] = frozenset()  # which a caller may ask for; who does needs such an agent
     hours: str = ""  # name of the hours object; empty: always open
     max_waiting: int = 1_000
     credit_ms: int = 30_000  # time credit for each point of priority 1 to 9; priority 10 is band 0
