@@ -144,11 +144,6 @@ class Line:
     def begin(self, attempt: str, leg: str) -> Begun | None:
         return attempts.begin(self, attempt, leg)
 
-    def begin_tell(self, entry: str) -> Begun | None:
-        """The same for a `tell` task, which names the entry; `Begun.tell` is true."""
-        found = self.store.entry(entry)
-        return attempts.begin(self, found.attempt, Leg.CUSTOMER) if found and not found.agent else None
-
     def leg_ended(self, attempt: str, leg: str, outcome: Outcome, reason: str = "") -> None:
         attempts.leg_ended(self, attempt, leg, outcome, reason)
 

@@ -227,14 +227,19 @@ def test_nobody_expires_untold(redis: redis_py.Redis, why: str) -> None:
         tick(world, 3 * 86_400_000)
     assert world.tasks == [Task("tell", entry=entry)]
     world.tasks.clear()
-    begun = world.line.begin_tell(entry)
+    begun = world.line.begin(world.entry(entry).attempt, "customer")
     assert begun
-    assert (begun.tell, begun.to, begun.agent, world.line.begin_tell(entry)) == (True, NUMBERS[1], None, None)
+    assert (begun.tell, begun.to, begun.agent, world.line.begin(world.entry(entry).attempt, "customer")) == (
+        True,
+        NUMBERS[1],
+        None,
+        None,
+    )
     world.end_leg(begun.attempt.id, "customer", Outcome.NO_ANSWER)
     assert world.state(entry) is EntryState.SCHEDULED, "not reached, so not told: again later"
     assert tick(world, 1_000).tell == ()
     tick(world, 900_000)
-    begun = world.line.begin_tell(entry)
+    begun = world.line.begin(world.entry(entry).attempt, "customer")
     assert begun
     world.end_leg(begun.attempt.id, "customer", Outcome.ANSWERED)
     event = world.last("expired")
