@@ -156,23 +156,23 @@ WORDS: Final[dict[str, Words]] = {
         ("AHT", "Average handle time: (talk + hold + wrap-up) ÷ handled, counted at the end of the wrap-up."),
         (
             "TMO",
-            "Tiempo medio de operación: (conversación + retención + poscierre) ÷ gestionadas, al final del poscierre.",
+            "Tiempo medio de operación: (conversación + retención + trabajo posterior) ÷ gestionadas, cuando ese trabajo termina.",
         ),
     ),
     "handled": _words(
         ("Tratadas", "Conversas com o pós-atendimento concluído, retornos inclusive."),
         ("Handled", "Talks whose wrap-up is done, callbacks included."),
-        ("Gestionadas", "Conversaciones con el poscierre terminado, devoluciones incluidas."),
+        ("Gestionadas", "Conversaciones con el trabajo posterior terminado, devoluciones incluidas."),
     ),
     "occupancy": _words(
         ("Ocupação", "(Conversa + pós-atendimento) ÷ (tempo conectado − pausas) dos atendentes."),
         ("Occupancy", "(Talk + wrap-up) ÷ (signed in − paused) of the agents."),
-        ("Ocupación", "(Conversación + poscierre) ÷ (tiempo conectado − pausas) de los agentes."),
+        ("Ocupación", "(Conversación + trabajo posterior) ÷ (tiempo conectado − pausas) de los agentes."),
     ),
     "occupancy_dialling": _words(
         ("Ocupação com discagem", "(Reservado + conversa + pós-atendimento) ÷ (tempo conectado − pausas)."),
         ("Occupancy, dialling included", "(Reserved + talk + wrap-up) ÷ (signed in − paused)."),
-        ("Ocupación con marcado", "(Reservado + conversación + poscierre) ÷ (tiempo conectado − pausas)."),
+        ("Ocupación con marcado", "(Reservado + conversación + trabajo posterior) ÷ (tiempo conectado − pausas)."),
     ),
     "callback_offered": _words(
         ("Retornos oferecidos", "Quantas vezes o retorno de chamada foi oferecido."),
