@@ -105,17 +105,20 @@ def test_it_waits_for_redis_and_goes_on_when_it_is_back(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, secret_key="x" * 32)
     client = redis_server.connect(redis_server.ensure(settings), redis_server.WEB)
     done: list[int] = []
-    with running(client, {"sweep": lambda: done.append(client.dbsize())}):
-        until(lambda: done, "it acts")
+    try:
+        with running(client, {"sweep": lambda: done.append(client.dbsize())}):
+            until(lambda: done, "it acts")
+            redis_server.release(settings)
+            until(
+                lambda: not redis_server.answers(redis_server.socket_path(redis_server.home_of(settings))),
+                "Redis is gone",
+            )
+            redis_server.ensure(settings)
+            count = len(done)
+            until(lambda: len(done) > count + 2, "it acts again")
+    finally:
+        client.close()
         redis_server.release(settings)
-        until(
-            lambda: not redis_server.answers(redis_server.socket_path(redis_server.home_of(settings))), "Redis is gone"
-        )
-        redis_server.ensure(settings)
-        count = len(done)
-        until(lambda: len(done) > count + 2, "it acts again")
-    client.close()
-    redis_server.release(settings)
 
 
 @pytest.mark.parametrize(("clock", "seconds"), [(SystemClock(), 1.0), (ScaledClock(0, 10), 0.1), (ManualClock(), 1.0)])
