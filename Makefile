@@ -1,6 +1,6 @@
 # make setup   .venv with everything in it (done by the others too)
 # make run     the demo: a living call centre on http://127.0.0.1:8000/
-# make test    everything, on a real Redis and in a real browser
+# make test    everything, on a real Redis, in a real browser and on a real Asterisk
 # make check   the quick part: style, types, unit tests
 # make bench   every benchmark
 # make clean   remove what was built; data in var/ stays
@@ -18,6 +18,7 @@ setup:
 # The tests that need what is missing say so and are skipped.
 packages:
 	@.ci/packages || true
+	@.ci/asterisk || true
 
 run: setup
 	@$(BIN)/retorno demo
