@@ -12,9 +12,11 @@ import hmac
 import ipaddress
 import os
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import Formatter
 from typing import Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
@@ -28,6 +30,7 @@ MASK = "********"
 DEMO_SECRET = "demo only: never use this secret to answer a real telephone"  # noqa: S105 - public, refused outside the demo
 SECRET_MIN = 32
 CLOCK_FILE = "clock"
+SPEECH_PLACES = ("lang", "voice", "speed", "text_file", "out")
 
 ProviderName = Literal["simulator", "twilio", "asterisk"]
 
@@ -60,6 +63,11 @@ class Settings:
     clock: str = ""
     http_hosts: frozenset[str] = frozenset()
     demo: bool = False
+    sounds_dir: Path = Path("var/sounds")
+    speech_command: str = "espeak-ng --stdin --stdout -v {voice} -s {speed}"
+    speech_voices: str = "pt-BR=pt-br,en=en-us,es=es-419"
+    speech_speed: int = 150
+    sounds_max_mb: int = 1000
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # of flows, by lower-case name
 
     def key(self, purpose: str) -> bytes:
@@ -183,6 +191,26 @@ def _clock(text: str) -> str:
     return text
 
 
+def _command(text: str) -> str:
+    try:
+        words = shlex.split(text)
+        unknown = {name for word in words for _, name, _, _ in Formatter().parse(word) if name is not None}
+    except ValueError as err:
+        raise ValueError(f"cannot be read as a command: {err}") from None
+    if unknown := unknown - set(SPEECH_PLACES):
+        places = ", ".join("{" + name + "}" for name in SPEECH_PLACES)
+        raise ValueError(f"{{{min(unknown)}}} is not known; expected {places}; the text comes on standard input")
+    if not words:
+        raise ValueError("expected a command that reads a text and writes a WAV file")
+    return text
+
+
+def _voices(text: str) -> str:
+    if any(not re.fullmatch(r"[a-z]{2}(-[A-Z]{2})?=[\w./+-]+", pair) for pair in text.split(",")):
+        raise ValueError("expected language=voice with commas between, as pt-BR=pt-br,en=en-us")
+    return text
+
+
 _redis_url = _url("redis", "rediss", "unix")
 
 VARIABLES: tuple[Variable, ...] = (
@@ -220,6 +248,11 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("RETORNO_LOG_FORMAT", "log_format", _choice("text", "json"), "How a log line looks."),
     Variable("RETORNO_CLOCK", "clock", _clock, "Empty: the wall clock. scaled:<epoch ms>:<speed> is for the demo."),
     Variable("RETORNO_HTTP_HOSTS", "http_hosts", _hosts, "Hosts that `http` steps may ask; none by default."),
+    Variable("RETORNO_SOUNDS_DIR", "sounds_dir", Path, "Where spoken sentences are kept as sound."),
+    Variable("RETORNO_SOUNDS_MAX_MB", "sounds_max_mb", _number(10, 1_000_000), "How large that folder may grow."),
+    Variable("RETORNO_SPEECH_COMMAND", "speech_command", _command, "The engine: text in, WAV out (docs/speech.md)."),
+    Variable("RETORNO_SPEECH_VOICES", "speech_voices", _voices, "The engine's voice for each language."),
+    Variable("RETORNO_SPEECH_SPEED", "speech_speed", _number(80, 300), "Words per minute, where the engine asks."),
     Variable("RETORNO_DEMO", "demo", _flag, "1: the demo, with a public secret and no real telephone."),
 )
 _BY_NAME = {row.name: row for row in VARIABLES}
@@ -280,6 +313,7 @@ def _with_defaults(values: dict[str, Any], public_url_given: bool) -> Settings:
     if not public_url_given and "port" in values:
         values["public_url"] = f"http://127.0.0.1:{values['port']}"
     values["data_dir"] = values.get("data_dir", Path("var")).absolute()
+    values["sounds_dir"] = values.get("sounds_dir", values["data_dir"] / "sounds").absolute()
     values["flows_dir"] = values.get("flows_dir", Path("flows")).absolute()
     return Settings(**values)
 

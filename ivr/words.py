@@ -6,6 +6,8 @@ win where its fields allow one. A language that we do not have is spoken with th
 
 from __future__ import annotations
 
+from string import Formatter
+
 SENTENCES: dict[str, dict[str, str]] = {
     "pt-BR": {
         "option": "Para {label}, digite {key}.",
@@ -207,6 +209,16 @@ def spoken(lang: str) -> str:
 def sentence(key: str, lang: str, /, **values: object) -> str:
     """The built-in sentence `key` in `lang`, filled in. Raises KeyError for one that does not exist."""
     return SENTENCES[spoken(lang)][key].format(**values)
+
+
+def places(key: str, lang: str) -> set[str]:
+    """The names of the values that the built-in sentence `key` needs."""
+    return {name for _, name, _, _ in Formatter().parse(SENTENCES[spoken(lang)][key]) if name}
+
+
+def key_name(key: str, lang: str) -> str:
+    """A key of the telephone as it is called: star, pound, or itself."""
+    return sentence(f"key {key}", lang) if key in ("*", "#") else key
 
 
 def option(label: str, key: str, lang: str) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 
 from callback.queues import load_queues
+from ivr.cli.speech import speak
 from ivr.flow.fields import NAME
 from ivr.flow.lint import Known, check_file
 from ivr.flow.load import load_flow, version_of
@@ -40,7 +41,10 @@ def _template_names() -> list[str]:
 
 @click.group()
 def flow() -> None:
-    """Flows: what callers hear. Check, test, draw and start them."""
+    """Flows: what callers hear. Check, test, draw, speak and start them."""
+
+
+flow.add_command(speak)
 
 
 @flow.command("lint")

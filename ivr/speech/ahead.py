@@ -1,0 +1,110 @@
+"""Rendering ahead: all that a flow can say without knowing the caller, and our own sentences with their usual values.
+
+Law: what is found here is, letter for letter, what a turn will say; then its sound is there before anybody calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ivr import words
+from ivr.facts import WAIT_LADDER_S
+from ivr.flow.expressions import parse_template
+from ivr.flow.fields import Audio, Spoken, Words
+from ivr.flow.lint.marks import marked
+from ivr.flow.model import Flow
+from ivr.flow.steps.menu import Menu
+from ivr.instructions import Play, Say
+from ivr.speech.sounds import Sounds, apology_in
+
+POSITIONS = range(1, 21)
+KEYS = "0123456789*#"
+_FRAGMENTS = frozenset({"option", "option_to", "key *", "key #", "today", "tomorrow"})
+"""Sentences that are only ever spoken inside others."""
+_BATCH = 16
+_EACH_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """`parts`: all that was wanted, by the id of its sound; `made`: how many were not there before; `failed`: what could not be
+    made."""
+
+    parts: Mapping[str, Say | Play]
+    made: int
+    failed: tuple[Say | Play, ...]
+
+
+def render_ahead(flows: Iterable[Flow], sounds: Sounds) -> Rendered:
+    """Make every sound of `flows` that can be known now. Raises NoSounds."""
+    wanted: dict[str, Say | Play] = {}
+    for flow in flows:
+        for part in sorted(static_parts(flow), key=lambda part: (part.lang, part.text)):
+            wanted[sounds.sound_of(part)] = part
+    missing = [part for sound, part in wanted.items() if not sounds.path(sound).is_file()]
+    for lang in {part.lang for part in missing}:
+        sounds.ensure([apology_in(lang)], _EACH_S)
+    for start in range(0, len(missing), _BATCH):
+        sounds.ensure(missing[start : start + _BATCH], _EACH_S * _BATCH)
+    failed = tuple(part for part in missing if not sounds.path(sounds.sound_of(part)).is_file())
+    return Rendered(wanted, len(missing) - len(failed), failed)
+
+
+def static_parts(flow: Flow) -> set[Say | Play]:
+    """All that `flow` says without values, in each of its languages, and our own sentences with their usual values."""
+    found: set[Say | Play] = set()
+    for name, texts in flow.prompts.items():
+        found.update(_prompt(texts, name))
+    for step in flow.steps.values():
+        for _, prompt in marked(step, "prompt"):
+            if not isinstance(prompt, str):
+                found.update(_prompt(prompt, ""))
+        if isinstance(step, Menu):
+            found.update(_options(step, flow))
+    for lang in flow.languages:
+        found.update(sentences(lang))
+    return found
+
+
+def sentences(lang: str) -> Iterator[Say]:
+    """The built-in sentences in `lang`: those without values, every place up to 20, every wait that is announced, every key."""
+    usual: dict[str, list[object]] = {
+        "position": list(POSITIONS),
+        "minutes": [words.minutes_words(seconds, lang) for seconds in WAIT_LADDER_S],
+        "key": [words.key_name(key, lang) for key in KEYS],
+    }
+    for key in words.SENTENCES[words.spoken(lang)].keys() - _FRAGMENTS:
+        match sorted(words.places(key, lang)):
+            case []:
+                yield Say(words.sentence(key, lang), lang)
+            case [name]:
+                yield from (Say(words.sentence(key, lang, **{name: value}), lang) for value in usual.get(name, ()))
+
+
+def _prompt(texts: Words, name: str) -> Iterator[Say | Play]:
+    for lang, text in texts.items():
+        if not _fixed(text):
+            continue
+        if isinstance(text, Audio):
+            yield Play(text.audio, text.text, lang, name)
+        else:
+            yield Say(text, lang, name)
+
+
+def _options(menu: Menu, flow: Flow) -> Iterator[Say]:
+    """The sentences that a menu makes of its labels."""
+    for key, choice in menu.keys.items():
+        if choice.label is None:
+            continue
+        for lang in flow.languages:
+            label = choice.label.get(lang, next(iter(choice.label.values())))
+            if _fixed(label):
+                said = label.text if isinstance(label, Audio) else label
+                yield Say(words.option(said, words.key_name(key, lang), lang), lang)
+
+
+def _fixed(text: Spoken) -> bool:
+    """Whether it is the same for every caller."""
+    template = parse_template(text.text if isinstance(text, Audio) else text)
+    return all(isinstance(part, str) for part in template.parts)
