@@ -1,0 +1,168 @@
+"""The Provider port over the Asterisk nodes: chooses the node, and has its control process act.
+
+Law: what the registry can tell is not asked of a node. Silence is `Unsure`, never a no; a node that has been silent for a minute
+is dead, and its calls with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from ivr.calls import CallState, Found, Gone, Outgoing, Refused, Unsure
+from ivr.clock import Clock, SystemClock
+from ivr.inputs import Outcome
+from ivr.providers.asterisk.addresses import BadAddress, Kind, Target, phone_target, trunk_of
+from ivr.providers.asterisk.commands import Answer, Commands, Result
+from ivr.providers.asterisk.nodes import Site
+from ivr.providers.asterisk.registry import Known, Registry
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """On which node a call is placed; `via`: the node at which the phone is registered, when that is another one."""
+
+    node: str
+    via: str = ""
+
+
+class AsteriskProvider:
+    """Places and moves calls on the nodes of `site`. `key` is `settings.key("asterisk commands")`. Thread-safe.
+
+    The clock is the wall's: heartbeats and commands are dated by it on every machine.
+    """
+
+    name = "asterisk"
+
+    def __init__(self, redis: Redis, tenant: str, key: bytes, site: Site, clock: Clock | None = None) -> None:
+        self._site = site
+        self._clock = clock or SystemClock()
+        self._registry = Registry(redis, tenant)
+        self._commands = Commands(redis, tenant, key, self._clock)
+
+    def originate(self, outgoing: Outgoing) -> None:
+        target = self._target(outgoing.to)
+        try:
+            if self._registry.find(outgoing.call) is not None:
+                raise Refused("this call has been placed already")
+            way = self._way(target, outgoing.beside)
+        except RedisError as error:
+            raise _away(error) from error
+        answer = self._commands.ask(
+            way.node,
+            "originate",
+            call=outgoing.call,
+            to=outgoing.to,
+            caller_id=outgoing.caller_id,
+            ring_ms=outgoing.ring_ms,
+            detect_machine=outgoing.detect_machine,
+            via=way.via,
+        )
+        _heed(answer)
+
+    def redirect(self, call: str, attempt: str) -> None:
+        known = self._known(call)
+        if known is None or known.state is CallState.ENDED:
+            raise Gone("the call is over or was never placed")
+        _heed(self._commands.ask(known.node, "redirect", call=call, attempt=attempt))
+
+    def hangup(self, call: str) -> None:
+        known = self._known(call)
+        if known is not None and known.state is not CallState.ENDED:
+            self._commands.ask(known.node, "hangup", call=call)
+
+    def find(self, call: str) -> Found:
+        known = self._known(call)
+        if known is None:
+            return Found(CallState.UNKNOWN)
+        if known.state is CallState.ENDED:
+            return Found(CallState.ENDED, known.outcome)
+        state = self._commands.ask(known.node, "find", call=call).state
+        if state in (CallState.RINGING, CallState.UP):
+            return Found(CallState(state))
+        # The call has no channel and its end is on the way to the registry: the next look will see it there.
+        known = self._known(call)
+        if known is not None and known.state is CallState.ENDED:
+            return Found(CallState.ENDED, known.outcome)
+        raise Unsure("the call has no channel any more, or none yet, and its end has not been told")
+
+    def listen(self, phone: str, call: str, mode: str) -> None:
+        """Ring `phone` and have it hear the talk of `call`: `listen`, `whisper` (the agent hears it) or `barge` (both do).
+        Raises Refused, Gone, Unsure."""
+        target = self._target(phone)
+        try:
+            node = self._registry.node_of(call)
+            if not node:
+                raise Gone("the call is over or was never placed")
+            way = self._way(target, call)
+        except RedisError as error:
+            raise _away(error) from error
+        _heed(self._commands.ask(node, "spy", phone=phone, call=call, mode=mode, via=way.via))
+
+    def record(self, call: str, on: bool) -> None:
+        """Pause the recording of `call`, or go on with it. Raises Gone, Unsure."""
+        known = self._known(call)
+        if known is None or known.state is CallState.ENDED:
+            raise Gone("the call is over or was never placed")
+        _heed(self._commands.ask(known.node, "recording", call=call, on=on))
+
+    def _target(self, address: str) -> Target:
+        try:
+            return phone_target(address, self._site)
+        except BadAddress as error:
+            raise Refused(str(error), permanent=True) from error
+
+    def _known(self, call: str) -> Known | None:
+        """The call as registered. One that was on a node that is dead has ended with it, and that is written down."""
+        try:
+            known = self._registry.find(call)
+            if known is None or known.state is CallState.ENDED:
+                return known
+            if self._registry.dead(known.node, self._clock.now_ms()):
+                self._registry.ended(call, Outcome.FAILED)
+                return self._registry.find(call)
+            return known
+        except RedisError as error:
+            raise _away(error) from error
+
+    def _way(self, target: Target, beside: str) -> _Way:
+        """Where the call is placed: where `beside` is; else where the phone is registered; else on the node with the fewest
+        channels that has the trunk. Raises Unsure when no such node is up, Refused when `beside` is where no trunk is:
+        two calls on two nodes cannot talk."""
+        near = self._registry.node_of(beside) if beside else ""
+        if target.kind is Kind.PHONE:
+            home = self._home(target.to)
+            return _Way(near, home if home != near else "") if near else _Way(home)
+        trunk = trunk_of(target, self._site)
+        if near and not self._site.has_trunk(near, trunk):
+            raise Refused(
+                f"the other side is on node {near}, which has not the trunk {trunk}: give it to all in asterisk.yaml"
+            )
+        if near:
+            return _Way(near)
+        able = [node for node in self._site.nodes if self._site.has_trunk(node, trunk)]
+        alive = self._registry.alive(able, self._clock.now_ms())
+        if not alive:
+            raise Unsure(f"no node with the trunk {trunk} is up: is `retorno asterisk` running, and Asterisk?")
+        return _Way(min(alive, key=lambda node: (alive[node].channels, node)))
+
+    def _home(self, phone: str) -> str:
+        """The node at which a phone is registered, one that is up first; if at none, the one that asterisk.yaml gives it."""
+        registered = self._registry.nodes_of_phone(f"PJSIP/{phone}")
+        named = self._site.phones[phone].node
+        alive = self._registry.alive(registered, self._clock.now_ms())
+        return next((node for node in (named, *registered) if node in alive), named)
+
+
+def _heed(answer: Answer) -> None:
+    """Raise what the answer means, if it is not yes."""
+    if answer.result is Result.REFUSED:
+        raise Refused(answer.why, outcome=answer.outcome, permanent=answer.permanent)
+    if answer.result is Result.GONE:
+        raise Gone(answer.why or "the call is not up")
+
+
+def _away(error: RedisError) -> Unsure:
+    return Unsure(f"Redis is away, so nothing is known of the calls on Asterisk: {type(error).__name__}")

@@ -1,0 +1,210 @@
+"""What is known of the calls, nodes and telephones of the Asterisk side, in Redis.
+
+Law: each transition is one atomic step (`lua/*.lua`), so that the web, the workers and the control processes never disagree. A call
+goes ringing -> up -> ended; ended is for ever, and the first end stands. An end that is heard of before its beginning is not
+lost: it leaves a note, and whoever registers the call finds it. Times are epoch milliseconds, passed in; no number stands in a key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final, cast
+
+from redis import Redis
+from redis.commands.core import Script
+
+from ivr.calls import CallState
+from ivr.inputs import Outcome
+
+KEEP_S = 7 * 86_400
+"""How long a call is kept that never ends: longer than any talk."""
+KEEP_ENDED_S = 86_400
+"""How long the end of a call answers `find`, as an ended attempt answers late messages."""
+GONE_S = 300
+"""How long an end waits for the call that it belongs to."""
+KEEP_NODE_S = 86_400
+FRESH_MS = 5_000
+"""A node that beat within this time takes commands; it beats each second."""
+DEAD_MS = 60_000
+"""A node without a beat for this long is dead, and its calls with it."""
+LOOK_TWICE_MS = 4_000
+"""Between two looks at a node that seems dead: living ones have beaten several times by then."""
+
+REGISTERED: Final = frozenset({"NOT_INUSE", "INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD"})
+"""Device states of a telephone that can be reached; the others are UNAVAILABLE, INVALID and UNKNOWN."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A call as registered. `outcome` is set when it has ended. `to` is whom it rings, empty for one that came in.
+    `at_ms`: when it was registered."""
+
+    call: str
+    node: str
+    state: CallState
+    outcome: Outcome | None
+    to: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A node's heartbeat. `up`: its control process is logged in at an Asterisk that has booted. `boot`: when that
+    Asterisk started, as it says it itself. `channels`: how many it has."""
+
+    node: str
+    at_ms: int
+    up: bool
+    boot: str
+    channels: int
+
+    def takes_commands(self, now_ms: int) -> bool:
+        return self.up and now_ms - self.at_ms < FRESH_MS
+
+
+class Registry:
+    """The registry of one tenant. Thread-safe. Every method may raise RedisError."""
+
+    def __init__(self, redis: Redis, tenant: str) -> None:
+        self._redis = redis
+        self._prefix = "{" + tenant + "}:ast:"
+        self._scripts: dict[str, Script] = {name: redis.register_script(text) for name, text in _texts().items()}
+
+    # calls
+
+    def register_incoming(self, call: str, node: str, now_ms: int) -> bool:
+        """A call has come in: nothing -> up. Whether it is up; False: it is over already, and nobody has been told, so the
+        caller of this tells `Calls.ended`. To be called after `Calls.incoming`, so that there is a session to end."""
+        keys = (self._call(call), self._gone(call), self._calls(node))
+        return bool(self._run("register_incoming", keys, call, node, now_ms, KEEP_S, KEEP_ENDED_S))
+
+    def register_outgoing(self, call: str, node: str, to: str, now_ms: int) -> bool:
+        """A call is about to be placed: nothing -> ringing. False: the id is known, so it must not be placed again."""
+        keys = (self._call(call), self._calls(node))
+        return bool(self._run("register_outgoing", keys, call, node, to, now_ms, KEEP_S))
+
+    def answered(self, call: str) -> bool:
+        """ringing -> up. Whether the call is up now; False: it is over, or was never known."""
+        return bool(self._run("answered", (self._call(call),)))
+
+    def ended(self, call: str, outcome: Outcome) -> Outcome | None:
+        """ringing or up -> ended. The outcome that stands: a call that was up has been `answered`, one that had ended
+        keeps its first outcome. None: the call is not known; should it be registered as incoming within `GONE_S`, it is over.
+        """
+        args = (call, outcome.value, self._calls(""), KEEP_ENDED_S, GONE_S)
+        stands = self._run("ended", (self._call(call), self._gone(call)), *args)
+        return Outcome(stands) if stands else None
+
+    def was_gone(self, call: str) -> bool:
+        """Whether the end of a call was heard of that was not known then."""
+        return bool(self._redis.exists(self._gone(call)))
+
+    def find(self, call: str) -> Known | None:
+        return _known(call, _hash(self._redis.hgetall(self._call(call))))
+
+    def node_of(self, call: str) -> str:
+        """The node that has the call; empty when it is over or was never known."""
+        known = self.find(call)
+        return known.node if known and known.state is not CallState.ENDED else ""
+
+    def calls(self, node: str) -> dict[str, Known]:
+        """The calls of a node that have not ended, by id. One that was registered a moment ago may have no channel yet."""
+        ids = sorted(map(_text, cast(set[Any], self._redis.smembers(self._calls(node)))))
+        with self._redis.pipeline(transaction=False) as pipe:
+            for call in ids:
+                pipe.hgetall(self._call(call))
+            found = [_known(call, _hash(data)) for call, data in zip(ids, pipe.execute(), strict=True)]
+        return {known.call: known for known in found if known and known.state is not CallState.ENDED}
+
+    # nodes
+
+    def heartbeat(self, node: str, now_ms: int, *, up: bool, boot: str = "", channels: int = 0) -> None:
+        """The control process of `node` lives. To be told each second; `up` as in `Beat`."""
+        key = self._node(node)
+        with self._redis.pipeline() as pipe:
+            pipe.hset(key, mapping={"at": now_ms, "up": int(up), "boot": boot, "channels": channels})
+            pipe.hdel(key, "missed")
+            pipe.expire(key, KEEP_NODE_S)
+            pipe.execute()
+
+    def beat(self, node: str) -> Beat | None:
+        """The last heartbeat of a node; None: none within a day."""
+        data = _hash(self._redis.hgetall(self._node(node)))
+        if "at" not in data:
+            return None
+        return Beat(node, int(data["at"]), data["up"] == "1", data["boot"], int(data["channels"]))
+
+    def alive(self, nodes: Iterable[str], now_ms: int) -> dict[str, Beat]:
+        """Those of `nodes` that take commands now."""
+        beats = (self.beat(node) for node in nodes)
+        return {beat.node: beat for beat in beats if beat and beat.takes_commands(now_ms)}
+
+    def dead(self, node: str, now_ms: int) -> bool:
+        """Whether a node, and every call that was on it, is lost: no beat for `DEAD_MS`, and this asked twice, `LOOK_TWICE_MS`
+        apart (the first time it is always False: after an absence of Redis the beats of living nodes look old too)."""
+        return bool(self._run("dead", (self._node(node),), now_ms, DEAD_MS, LOOK_TWICE_MS, KEEP_NODE_S))
+
+    # telephones
+
+    def device(self, device: str, node: str, state: str) -> dict[str, str]:
+        """`node` says that `device` (`PJSIP/ana`) is in `state` (Asterisk's word, as NOT_INUSE). What each node says of it."""
+        return _states(self._run("device", (self._devices(),), device, node, state))
+
+    def devices(self) -> dict[str, dict[str, str]]:
+        """Each device and what each node says of it."""
+        return {device: _states(states) for device, states in _hash(self._redis.hgetall(self._devices())).items()}
+
+    def nodes_of_phone(self, device: str) -> tuple[str, ...]:
+        """The nodes at which `device` is registered, by name."""
+        said = _states(_text(cast(Any, self._redis.hget(self._devices(), device)) or "{}"))
+        return tuple(sorted(node for node, state in said.items() if state in REGISTERED))
+
+    def _run(self, script: str, keys: Iterable[str], *args: object) -> Any:
+        answer = self._scripts[script](keys=list(keys), args=list(map(str, args)))
+        return answer.decode() if isinstance(answer, bytes) else answer
+
+    def _call(self, call: str) -> str:
+        return f"{self._prefix}call:{call}"
+
+    def _calls(self, node: str) -> str:
+        return f"{self._prefix}calls:{node}"
+
+    def _gone(self, call: str) -> str:
+        return f"{self._prefix}gone:{call}"
+
+    def _node(self, node: str) -> str:
+        return f"{self._prefix}node:{node}"
+
+    def _devices(self) -> str:
+        return f"{self._prefix}devices"
+
+
+@cache
+def _texts() -> Mapping[str, str]:
+    folder = files("ivr.providers.asterisk") / "lua"
+    return {item.name[:-4]: item.read_text(encoding="utf-8") for item in folder.iterdir() if item.name.endswith(".lua")}
+
+
+def _known(call: str, data: Mapping[str, str]) -> Known | None:
+    if not data:
+        return None
+    outcome = Outcome(data["outcome"]) if data["outcome"] else None
+    return Known(call, data["node"], CallState(data["state"]), outcome, data["to"], int(data["at"]))
+
+
+def _states(text: Any) -> dict[str, str]:
+    found: dict[str, str] = json.loads(text)
+    return found
+
+
+def _hash(reply: Any) -> dict[str, str]:
+    return {_text(name): _text(value) for name, value in reply.items()}
+
+
+def _text(value: bytes | str) -> str:
+    """Replies as text, whether or not the client decodes them."""
+    return value.decode() if isinstance(value, bytes) else value
