@@ -1,0 +1,118 @@
+"""The RTP sockets of the phones, and the clock that makes them speak.
+
+Law: asyncio, in the thread of the rig's loop only. A phone has a socket for each call; the calls of a crowd share one, and
+are told apart by who sends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+
+from .leg import Leg, State
+from .sip import Address
+
+TICK_S = 0.02
+_CROWD_TICKS = 100  # a crowd only shows that it is alive, every two seconds
+
+
+class _Port(asyncio.DatagramProtocol):
+    def __init__(self, leg: Leg) -> None:
+        self.leg = leg
+
+    def datagram_received(self, data: bytes, addr: Address) -> None:
+        self.leg.sound(data, addr)
+
+
+class OwnSockets:
+    """One socket for each call."""
+
+    def __init__(self) -> None:
+        self._open: dict[Leg, asyncio.DatagramTransport] = {}
+
+    async def open(self, leg: Leg) -> int:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(lambda: _Port(leg), local_addr=("127.0.0.1", 0))
+        self._open[leg] = transport
+        port: int = transport.get_extra_info("sockname")[1]
+        return port
+
+    def send(self, leg: Leg, packet: bytes, to: Address) -> None:
+        self._open[leg].sendto(packet, to)
+
+    def close(self, leg: Leg) -> None:
+        if transport := self._open.pop(leg, None):
+            transport.close()
+
+
+class SharedSocket:
+    """One socket for all calls of a crowd: half a thousand listeners cost one file and no searching."""
+
+    def __init__(self) -> None:
+        self._legs: set[Leg] = set()
+        self._by_sender: dict[Address, Leg] = {}
+        self._socket: socket.socket | None = None
+
+    async def open(self, leg: Leg) -> int:
+        if self._socket is None:
+            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+            self._socket.bind(("127.0.0.1", 0))
+            self._socket.setblocking(False)
+            asyncio.get_running_loop().add_reader(self._socket, self._readable)
+        self._legs.add(leg)
+        port: int = self._socket.getsockname()[1]
+        return port
+
+    def send(self, leg: Leg, packet: bytes, to: Address) -> None:
+        assert self._socket
+        self._socket.sendto(packet, to)
+
+    def close(self, leg: Leg) -> None:
+        self._legs.discard(leg)
+        if leg.media:
+            self._by_sender.pop(leg.media.address, None)
+
+    def _readable(self) -> None:
+        assert self._socket
+        for _ in range(200):  # then the loop may do something else
+            try:
+                data, sender = self._socket.recvfrom(2048)
+            except BlockingIOError:
+                return
+            leg = self._by_sender.get(sender) or self._whose(sender)
+            if leg:
+                leg.sound(data, sender)
+
+    def _whose(self, sender: Address) -> Leg | None:
+        for leg in self._legs:
+            if leg.media and leg.media.address == sender:
+                self._by_sender[sender] = leg
+                return leg
+        return None
+
+    def end(self) -> None:
+        """No more calls: give the socket back."""
+        if self._socket:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+
+
+async def keep_speaking(legs: list[Leg]) -> None:
+    """Every 20 ms of absolute time, let each call that is up speak. What ended is taken off the list."""
+    began, tick = time.monotonic(), 0
+    while True:
+        tick += 1
+        late = time.monotonic() - (began + tick * TICK_S)
+        if late < 0:
+            await asyncio.sleep(-late)
+        elif late > 1:  # the machine slept: do not send a second of sound at once
+            began, tick = time.monotonic(), 0
+        else:
+            await asyncio.sleep(0)
+        now = time.monotonic()
+        legs[:] = [leg for leg in legs if leg.state is not State.ENDED]
+        for index, leg in enumerate(legs):
+            if leg.keeps or leg.voice.keys or (tick + index) % _CROWD_TICKS == 0:
+                leg.speak(now)
