@@ -26,8 +26,9 @@ from ivr.providers.asterisk.forms import ANYONE
 from ivr.providers.asterisk.modules import MODULES
 from ivr.providers.asterisk.nodes import Node, Phone, Site, Trunk, peer
 
-# Least privilege, as the control process needs it: events of calls and devices; originate, redirect and hang up, and look.
-AMI_READ = ("call", "user")
+# Least privilege, as the control process needs it: events of calls and devices, and (`system`) that the node has booted;
+# originate, redirect and hang up, and look.
+AMI_READ = ("system", "call", "user")
 AMI_WRITE = ("call", "originate", "reporting")
 UNWANTED_EVENTS = ("VarSet", "Newexten", "RTCPSent", "RTCPReceived", "TestEvent", "MusicOnHoldStart", "MusicOnHoldStop")
 FILE_MODE = 0o640  # passwords stand in some; the group is Asterisk's
