@@ -17,7 +17,6 @@ from ivr.providers.asterisk.addresses import (
     incoming_number,
     phone_target,
     transfer_target,
-    trunk_of,
 )
 from ivr.providers.asterisk.nodes import Address, Node, Phone, Site, Trunk
 
@@ -26,11 +25,11 @@ SITE = Site(
     webs=("http://127.0.0.1:8000",),
     nodes={"node1": NODE, "node2": NODE},
     trunks={
-        "carrier": Trunk("carrier", Address("sip.carrier.example", 5060)),
-        "partner": Trunk("partner", Address("pbx.partner.example", 5060)),
+        "carrier": Trunk("carrier", Address("sip.carrier.example", 5060), nodes=("node1", "node2")),
+        "partner": Trunk("partner", Address("pbx.partner.example", 5060), nodes=("node1",)),
     },
     outgoing="carrier",
-    phones={"ana": Phone("ana", "node1"), "desk-2": Phone("desk-2", "node2")},
+    phones={"ana": Phone("ana", "node1"), "desk-2": Phone("desk-2", "node2"), "2001": Phone("2001", "node2")},
 )
 ALONE = Site(webs=(), nodes={"node1": NODE})
 
@@ -43,8 +42,8 @@ ALONE = Site(webs=(), nodes={"node1": NODE})
         ("PJSIP/ana", "node2", "PJSIP/ana@peer_node2"),
         ("+5511999990001", "", "PJSIP/+5511999990001@carrier"),
         ("+5511999990001", "node2", "PJSIP/+5511999990001@carrier"),
-        ("sip:bob@pbx.partner.example", "", "PJSIP/partner/sip:bob@pbx.partner.example"),
-        ("sip:bob@PBX.partner.example:5070", "", "PJSIP/partner/sip:bob@PBX.partner.example:5070"),
+        ("sip:bob@pbx.partner.example", "", "PJSIP/bob@partner"),
+        ("sips:bob.b@PBX.partner.example:5060", "", "PJSIP/bob.b@partner"),
     ],
 )
 def test_an_address_of_a_known_form_has_a_channel(address: str, via: str, expected: str) -> None:
@@ -54,7 +53,7 @@ def test_an_address_of_a_known_form_has_a_channel(address: str, via: str, expect
 @pytest.mark.parametrize(
     ("address", "site", "says"),
     [
-        ("PJSIP/bob", SITE, "no phone is called 'bob' in asterisk.yaml; there are: ana, desk-2"),
+        ("PJSIP/bob", SITE, "no phone is called 'bob' in asterisk.yaml; there are: 2001, ana, desk-2"),
         ("PJSIP/ana&PJSIP/desk-2", SITE, "no phone is called '?'"),
         ("PJSIP/ana\r\nAction: Logoff", SITE, "no phone is called '?'"),
         ("PJSIP/", SITE, "no phone"),
@@ -67,6 +66,8 @@ def test_an_address_of_a_known_form_has_a_channel(address: str, via: str, expect
         ("+٥٥١١٩٩٩٩٩٠٠٠١", SITE, "expected PJSIP/<phone>"),
         ("+5511999990001", ALONE, "expected `outgoing: <trunk>`"),
         ("sip:bob@evil.example", SITE, "no trunk of asterisk.yaml leads"),
+        ("sip:bob@pbx.partner.example:5061", SITE, "no trunk of asterisk.yaml leads"),
+        ("200", SITE, "expected PJSIP/<phone>"),
         ("sip:bob@pbx.partner.example;x=y", SITE, "expected PJSIP/<phone>"),
         ("sip:${SHELL(id)}@pbx.partner.example", SITE, "expected PJSIP/<phone>"),
         ("sim:ana", SITE, "expected PJSIP/<phone>"),
@@ -93,29 +94,33 @@ def test_no_text_makes_a_channel_with_a_second_destination_an_expression_or_a_li
 
 
 @pytest.mark.parametrize(
-    ("to", "expected"),
+    ("to", "expected", "dialled"),
     [
-        ("+551130001000", Target(Kind.TRUNK, "+551130001000")),
-        ("sip:bob@pbx.partner.example", Target(Kind.SIP, "bob@pbx.partner.example")),
-        ("sips:bob@pbx.partner.example", Target(Kind.SIP, "bob@pbx.partner.example")),
-        ("200", Target(Kind.PHONE, "200")),
-        ("200000", Target(Kind.PHONE, "200000")),
+        ("+551130001000", Target(Kind.TRUNK, "+551130001000", "carrier"), "+551130001000@carrier"),
+        ("sip:bob@pbx.partner.example", Target(Kind.SIP, "bob", "partner"), "bob@partner"),
+        ("200", Target(Kind.PHONE, "200"), "200"),
+        ("2001", Target(Kind.PHONE, "2001"), "2001@peer_node2"),
     ],
 )
-def test_a_transfer_leads_where_the_flow_says(to: str, expected: Target) -> None:
-    assert transfer_target(to) == expected
+def test_a_transfer_leads_where_the_flow_says(to: str, expected: Target, dialled: str) -> None:
+    assert transfer_target(to, SITE) == expected
+    assert expected.on(SITE, "node1") == dialled
 
 
-@pytest.mark.parametrize("to", ["2", "2000000", "ana", "200,10", "sip:a b@c", "+0551130001000", ""])
+def test_a_phone_is_dialled_by_its_name_where_it_is_registered_and_through_the_other_node_elsewhere() -> None:
+    assert phone_target("PJSIP/ana", SITE).on(SITE, "node1") == "ana"
+    assert phone_target("PJSIP/ana", SITE).on(SITE, "node2") == "ana@peer_node1"
+
+
+def test_a_node_without_the_trunk_is_no_way_out() -> None:
+    with pytest.raises(BadAddress, match="node node2 has not the trunk partner"):
+        transfer_target("sip:bob@pbx.partner.example", SITE).on(SITE, "node2")
+
+
+@pytest.mark.parametrize("to", ["2", "2000000", "ana", "PJSIP/ana", "200,10", "sip:a b@c", "+0551130001000", ""])
 def test_a_transfer_that_leads_nowhere_is_refused(to: str) -> None:
-    with pytest.raises(BadAddress, match="expected a number with"):
-        transfer_target(to)
-
-
-def test_each_target_has_its_trunk() -> None:
-    assert trunk_of(phone_target("+551130001000", SITE), SITE) == "carrier"
-    assert trunk_of(phone_target("sip:bob@pbx.partner.example:5070", SITE), SITE) == "partner"
-    assert trunk_of(phone_target("PJSIP/ana", SITE), SITE) == ""
+    with pytest.raises(BadAddress, match="or, in a flow, an extension"):
+        transfer_target(to, SITE)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,9 @@ from ivr.providers.asterisk.nodes import Site, peer
 E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 PHONE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 EXTENSION = re.compile(r"[0-9]{2,6}", re.ASCII)
-SIP = re.compile(r"sips?:([A-Za-z0-9._+-]{1,64}@([A-Za-z0-9.-]{1,128})(?::[0-9]{1,5})?)", re.ASCII)
+SIP = re.compile(
+    r"sips?:(?P<user>[A-Za-z0-9._+-]{1,64})@(?P<host>[A-Za-z0-9.-]{1,128})(?::(?P<port>[0-9]{1,5}))?", re.ASCII
+)
 FOREIGN_DIGITS = 11
 """A number without + that is none of ours is read as +number from this length on: shorter ones are extensions and short codes."""
 
@@ -37,10 +39,21 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`to`: the phone's name or extension, the number with +, or user@host, by `kind`."""
+    """`to`: the phone's name or extension, the number with +, or the user of a SIP address, by `kind`. `trunk`: the way there."""
 
     kind: Kind
     to: str
+    trunk: str = ""
+
+    def on(self, site: Site, node: str) -> str:
+        """What Dial() and Originate on `node` take after `PJSIP/`. A phone that is not of the file is one of the PBX around us.
+        Raises BadAddress when the node has not the trunk."""
+        if self.kind is not Kind.PHONE:
+            if not site.has_trunk(node, self.trunk):
+                raise BadAddress(f"node {node} has not the trunk {self.trunk} of asterisk.yaml")
+            return f"{self.to}@{self.trunk}"
+        phone = site.phones.get(self.to)
+        return self.to if phone is None or phone.node == node else f"{self.to}@{peer(phone.node)}"
 
 
 def phone_target(address: str, site: Site) -> Target:
@@ -50,50 +63,36 @@ def phone_target(address: str, site: Site) -> Target:
         if name not in site.phones:
             raise BadAddress(f"no phone is called '{_shown(name)}' in asterisk.yaml; there are: {_names(site)}")
         return Target(Kind.PHONE, name)
-    if E164.fullmatch(address):
-        if not site.outgoing:
-            raise BadAddress("asterisk.yaml names no trunk for numbers; expected `outgoing: <trunk>`")
-        return Target(Kind.TRUNK, address)
-    if found := SIP.fullmatch(address):
-        if site.trunk_to(found[2]) is None:
-            raise BadAddress("no trunk of asterisk.yaml leads to the host of this SIP address")
-        return Target(Kind.SIP, found[1])
-    raise BadAddress(f"this cannot be rung through Asterisk; {FORMS}")
+    if EXTENSION.fullmatch(address):
+        raise BadAddress(f"this cannot be rung through Asterisk; {FORMS}")
+    return transfer_target(address, site)
 
 
-def transfer_target(to: str) -> Target:
+def transfer_target(to: str, site: Site) -> Target:
     """What a flow's `transfer` step dials: +E.164, sip:user@host, or an extension. Raises BadAddress."""
-    if E164.fullmatch(to):
-        return Target(Kind.TRUNK, to)
-    if found := SIP.fullmatch(to):
-        return Target(Kind.SIP, found[1])
     if EXTENSION.fullmatch(to):
         return Target(Kind.PHONE, to)
-    raise BadAddress(
-        "a transfer leads nowhere; expected a number with +, sip:user@host, or an extension of 2 to 6 digits"
-    )
-
-
-def trunk_of(target: Target, site: Site) -> str:
-    """The trunk by which `target` is reached; empty for a phone."""
-    if target.kind is Kind.TRUNK:
-        return site.outgoing
-    if target.kind is Kind.SIP:
-        trunk = site.trunk_to(target.to.partition("@")[2].partition(":")[0])
-        return trunk.name if trunk else ""
-    return ""
+    if E164.fullmatch(to):
+        if not site.outgoing:
+            raise BadAddress("asterisk.yaml names no trunk for numbers; expected `outgoing: <trunk>`")
+        return Target(Kind.TRUNK, to, site.outgoing)
+    if found := SIP.fullmatch(to):
+        trunk = site.trunk_to(found["host"])
+        if trunk is None or int(found["port"] or trunk.host.port) != trunk.host.port:
+            raise BadAddress("no trunk of asterisk.yaml leads to the host of this SIP address")
+        return Target(Kind.SIP, found["user"], trunk.name)
+    raise BadAddress(f"this cannot be rung through Asterisk; {FORMS}, or, in a flow, an extension")
 
 
 def channel(address: str, site: Site, via: str = "") -> str:
     """The `Channel` of an Originate to `address`. `via`: the node at which the phone is registered, when the call is placed
     on another one. Raises BadAddress."""
     target = phone_target(address, site)
-    if target.kind is Kind.PHONE:
-        if via and via not in site.nodes:
-            raise BadAddress(f"no node is called '{_shown(via)}' in asterisk.yaml")
-        return f"PJSIP/{target.to}@{peer(via)}" if via else f"PJSIP/{target.to}"
-    trunk = trunk_of(target, site)
-    return f"PJSIP/{target.to}@{trunk}" if target.kind is Kind.TRUNK else f"PJSIP/{trunk}/sip:{target.to}"
+    if target.kind is not Kind.PHONE:
+        return f"PJSIP/{target.to}@{target.trunk}"
+    if via and via not in site.nodes:
+        raise BadAddress(f"no node is called '{_shown(via)}' in asterisk.yaml")
+    return f"PJSIP/{target.to}@{peer(via)}" if via else f"PJSIP/{target.to}"
 
 
 def incoming_number(text: str, country: str) -> str:
