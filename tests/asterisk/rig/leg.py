@@ -55,8 +55,11 @@ class Sockets(Protocol):
 class Leg:
     """One call. `gone` is a phone that has lost its power or its network: it sends nothing and takes nothing."""
 
-    def __init__(self, station: Station, call_id: str, incoming: bool, sockets: Sockets, keeps: bool) -> None:
+    def __init__(
+        self, station: Station, call_id: str, number: int, incoming: bool, sockets: Sockets, keeps: bool
+    ) -> None:
         self.station = station
+        self.number = number
         self.call_id = call_id
         self.incoming = incoming
         self.keeps = keeps
@@ -77,7 +80,8 @@ class Leg:
         self._peer_tag = ""
         self._us = self._them = self._target = ""
         self._to: Address = station.server
-        self._number = 0
+        self._cseq = 0
+        self._given_up = False
         self._version = 0
 
     # Calling
@@ -98,6 +102,8 @@ class Leg:
             self._peer_tag, self._target = reply.tag("To"), reply.target()
             self.acknowledge(reply)
             self._up(reply)
+            if self._given_up:  # the answer and our CANCEL crossed
+                await self.hang_up()
 
     async def _invite(
         self, direction: str, headers: Headers, told: Callable[[Message], None] | None = None
@@ -142,8 +148,8 @@ class Leg:
     def _message(self, method: str, headers: Headers, body: str = "", number: int = 0) -> Message:
         """A request of this dialog."""
         if not number:
-            self._number += 1
-            number = self._number
+            self._cseq += 1
+            number = self._cseq
         to = self._them + (f";tag={self._peer_tag}" if self._peer_tag else "")
         common = (
             *(self.station.via(self.station.new_branch()), ("Max-Forwards", "70")),
@@ -238,6 +244,7 @@ class Leg:
         elif self.state is not State.ENDED and self.incoming:
             self.refuse(603)
         elif self.state is not State.ENDED and self.invite:
+            self._given_up = True
             same = tuple((name, self.invite.get(name)) for name in ("Via", "From", "To", "Call-ID", "Max-Forwards"))
             headers = (*same, ("CSeq", f"{self.invite.cseq} CANCEL"))
             request = Message(self.invite.start.replace("INVITE", "CANCEL", 1), headers)

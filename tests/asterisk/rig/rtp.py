@@ -14,7 +14,8 @@ from .leg import Leg, State
 from .sip import Address
 
 TICK_S = 0.02
-_CROWD_TICKS = 100  # a crowd only shows that it is alive, every two seconds
+_SLOTS = 5
+_CROWD_TURNS = 100  # a crowd only shows that it is alive, every two seconds
 
 
 class _Port(asyncio.DatagramProtocol):
@@ -100,19 +101,20 @@ class SharedSocket:
 
 
 async def keep_speaking(legs: list[Leg]) -> None:
-    """Every 20 ms of absolute time, let each call that is up speak. What ended is taken off the list."""
+    """Every 20 ms of absolute time, let each call that is up speak. What has ended is taken off the list.
+
+    Phones are not in step with each other: the calls are spread over the 20 ms.
+    """
     began, tick = time.monotonic(), 0
     while True:
         tick += 1
-        late = time.monotonic() - (began + tick * TICK_S)
-        if late < 0:
-            await asyncio.sleep(-late)
-        elif late > 1:  # the machine slept: do not send a second of sound at once
+        late = time.monotonic() - (began + tick * TICK_S / _SLOTS)
+        if late > 1:  # the machine slept: do not send a second of sound at once
             began, tick = time.monotonic(), 0
-        else:
-            await asyncio.sleep(0)
-        now = time.monotonic()
-        legs[:] = [leg for leg in legs if leg.state is not State.ENDED]
-        for index, leg in enumerate(legs):
-            if leg.keeps or leg.voice.keys or (tick + index) % _CROWD_TICKS == 0:
-                leg.speak(now)
+        await asyncio.sleep(max(0.0, -late))
+        turn, slot = divmod(tick, _SLOTS)
+        if slot == 0:
+            legs[:] = [leg for leg in legs if leg.state is not State.ENDED]
+        for leg in legs:
+            if leg.number % _SLOTS == slot and (leg.keeps or leg.voice.keys or (turn + leg.number) % _CROWD_TURNS == 0):
+                leg.speak(time.monotonic())

@@ -80,7 +80,8 @@ class Station(asyncio.DatagramProtocol):
         self.port = transport.get_extra_info("sockname")[1]
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
-        if not self.powered or len(data) <= 4:  # a keep-alive is two line ends
+        # A keep-alive is two line ends. RTCP goes to the port after a call's, whosever that is; SIP has no such bytes.
+        if not self.powered or len(data) <= 4 or data[0] & 0x80:
             return
         message = Message.parse(data)
         self._note("<", message)
@@ -228,6 +229,6 @@ class Station(asyncio.DatagramProtocol):
 
     async def _answer_later(self, leg: Leg, how: Answer) -> None:
         await asyncio.sleep(how.after_ms / 1000)
-        if leg.state is State.RINGING:
+        if leg.state is State.RINGING and not leg.gone:
             leg.voice.say(how.says, how.repeats)
             await leg.answer()
