@@ -261,7 +261,7 @@ class Call:
         end = f", {self.ended}" if self.ended else ""
         frames = f"{self.frames} frames" + (f", the last at {self._leg.ear.last:.3f}" if self.frames else "")
         now = f"now {time.monotonic():.3f}"
-        return f"{what}: {self.phone.name} is {self.state}{end}; {now}; {frames}\n{heard}\n{self.phone.log()}"
+        return f"{what}: {self.phone.name} is {self.state}{end}; {now}; {frames}\n{heard}\n{self.phone.log(self._leg.call_id)}"
 
 
 def until(

@@ -206,8 +206,7 @@ class Phone:
 
         self._phones.run(on())
 
-    def log(self) -> str:
-        """What it sent and got, for people."""
-        lines = list(self._station.log)
-        began = lines[0][0] if lines else 0.0
-        return "\n".join(f"  {at - began:8.3f} {self.name} {way} {line}" for at, way, line in lines)
+    def log(self, call_id: str = "") -> str:
+        """What it sent and got (in one call), for people."""
+        lines = [(at, line) for at, whose, line in list(self._station.log) if call_id in ("", whose)]
+        return "\n".join(f"  {at:.3f} {self.name} {line}" for at, line in lines)

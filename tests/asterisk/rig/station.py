@@ -65,7 +65,7 @@ class Station(asyncio.DatagramProtocol):
         self.port = 0
         self.legs: dict[str, Leg] = {}
         self.rung: list[Leg] = []  # the calls that came in, in order
-        self.log: deque[tuple[float, str, str]] = deque(maxlen=400)
+        self.log: deque[tuple[float, str, str]] = deque(maxlen=2000)  # when, whose (Call-ID), what
         self.make_leg: Callable[[Station, str, bool], Leg]
         self._asked: dict[str, asyncio.Queue[Message]] = {}
         self._replied: deque[tuple[str, Message]] = deque(maxlen=64)
@@ -106,7 +106,7 @@ class Station(asyncio.DatagramProtocol):
             line += f"  {name}: {message.get(name)}" if message.get(name) else ""
         if message.method == "NOTIFY" and not message.code:
             line += f"  {message.body.strip()}"
-        self.log.append((time.monotonic(), way, line))
+        self.log.append((time.monotonic(), message.get("Call-ID"), f"{way} {line}"))
 
     def later(self, work: asyncio.Task[object]) -> None:
         """Keep a task from being collected, and end it with the phone."""
