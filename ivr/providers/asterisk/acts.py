@@ -1,0 +1,262 @@
+"""What a node's control process does at a worker's command: originate, redirect, hang up, find, spy, record, keep a sound.
+
+Law: a call is registered before the action that places it is written, so that whatever becomes of it is known to be ours. What
+surely was not done answers `refused` or `gone`; what may have been done raises, and whoever asked is unsure.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from ivr.calls import CallState, Listening
+from ivr.clock import Clock
+from ivr.inputs import Outcome
+from ivr.providers.asterisk.addresses import BadAddress, Kind, channel, phone_target
+from ivr.providers.asterisk.ami import Ami, AmiDown, AmiRefused
+from ivr.providers.asterisk.commands import Answer, Command, Handler, Result
+from ivr.providers.asterisk.events import ACTION
+from ivr.providers.asterisk.nodes import Node, Site
+from ivr.providers.asterisk.registry import Registry
+
+log = structlog.get_logger()
+
+ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,80}", re.ASCII)
+SOUND: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+CALLER: Final = re.compile(r"\+?[0-9]{2,15}", re.ASCII)
+SPY_RING_MS: Final = 20_000
+ANSWER_S: Final = 2.0
+"""Shorter than the patience of whoever sent the command."""
+BIRTH_S: Final = 1.0
+"""How long after its action was accepted a channel may still be about to appear."""
+WAIT_S: Final = 0.02
+REMEMBERED: Final = 2_000
+
+_OK: Final = Answer(Result.OK)
+_GONE: Final = Answer(Result.GONE, "the call is not up")
+
+
+class Placed:
+    """What this process remembers of calls: when it placed them, which it was told to end. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._placed: dict[str, float] = {}
+        self._asked: dict[str, float] = {}
+
+    def placed(self, call: str) -> None:
+        self._note(self._placed, call)
+
+    def ask_to_end(self, call: str) -> None:
+        self._note(self._asked, call)
+
+    def asked(self, call: str) -> bool:
+        return call in self._asked
+
+    def being_born(self, call: str) -> bool:
+        """Whether its channel may not have appeared yet."""
+        return time.monotonic() - self._placed.get(call, float("-inf")) < BIRTH_S
+
+    def forget(self, call: str) -> None:
+        with self._lock:
+            self._placed.pop(call, None)
+            self._asked.pop(call, None)
+
+    def _note(self, notes: dict[str, float], call: str) -> None:
+        with self._lock:
+            notes.pop(call, None)
+            notes[call] = time.monotonic()
+            while len(notes) > REMEMBERED:
+                notes.pop(next(iter(notes)))
+
+
+class Acts:
+    """The commands of one node. `handlers` is what `commands.serve` wants."""
+
+    def __init__(self, ami: Ami, registry: Registry, site: Site, node: Node, clock: Clock) -> None:
+        self._ami, self._registry, self._site, self._node, self._clock = ami, registry, site, node, clock
+        self.placed = Placed()
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        return {
+            "originate": self.originate,
+            "redirect": self.redirect,
+            "hangup": self.hangup,
+            "find": self.find,
+            "spy": self.spy,
+            "recording": self.recording,
+            "sound": self.sound,
+        }
+
+    def originate(self, command: Command) -> Answer:
+        """Ring `to` for `ring_ms`, showing `caller_id`; who answers goes to the dialplan's loop."""
+        call, to = _id(command, "call"), command.text("to")
+        refused, target = self._reach(to, command.text("via"))
+        if refused:
+            return refused
+        if not self._registry.register_outgoing(call, self._node.name, to, self._clock.now_ms()):
+            return Answer(Result.REFUSED, "this call has been placed before")
+        ring_ms = str(command.number("ring_ms"))
+        caller = command.text("caller_id")
+        fields = {"Timeout": ring_ms, "ChannelId": call, "ActionID": ACTION + call}
+        self.placed.placed(call)
+        try:
+            self._place(target, "retorno", "answered", caller, {}, fields)
+        except (AmiRefused, AmiDown) as err:
+            if isinstance(err, AmiDown) and err.sent:
+                raise
+            self._registry.ended(call, Outcome.FAILED)
+            self.placed.forget(call)
+            return Answer(Result.REFUSED, str(err))
+        return _OK
+
+    def redirect(self, command: Command) -> Answer:
+        """Take `call` out of whatever it does and lead it to the room of `attempt`."""
+        call, attempt = _id(command, "call"), _id(command, "attempt")
+        try:
+            self._ami.act("Setvar", Channel=call, Variable="RETORNO_ATTEMPT", Value=attempt)
+            self._ami.act("Redirect", Channel=call, Context="retorno", Exten="joined", Priority="1")
+        except AmiRefused:
+            if self._channel_state(call):
+                raise
+            return _GONE
+        return _OK
+
+    def hangup(self, command: Command) -> Answer:
+        """End `call`; one that is over is left alone."""
+        call = _id(command, "call")
+        self.placed.ask_to_end(call)
+        while True:
+            try:
+                self._ami.act("Hangup", Channel=call, Cause="16")
+            except AmiRefused:
+                if self._channel_state(call):
+                    raise
+                if self.placed.being_born(call):
+                    time.sleep(WAIT_S)
+                    continue
+                self.placed.forget(call)
+            return _OK
+
+    def find(self, command: Command) -> Answer:
+        """The state of `call` on this node: ringing, up or none."""
+        call = _id(command, "call")
+        state = self._channel_state(call)
+        if not state and self.placed.being_born(call):
+            state = "Ringing"
+        words = {"": "none", "Up": CallState.UP.value}
+        return Answer(Result.OK, state=words.get(state, CallState.RINGING.value))
+
+    def spy(self, command: Command) -> Answer:
+        """Ring `phone`; who answers there takes part in the talk of `call` by `mode`."""
+        call, phone = _id(command, "call"), command.text("phone")
+        mode = Listening(command.text("mode"))
+        refused, target = self._reach(phone, command.text("via"))
+        if refused:
+            return refused
+        if self._channel_state(call) != "Up":
+            return _GONE
+        variables = {"RETORNO_SPY": call, "RETORNO_SPY_MODE": mode.value[0]}
+        fields = {"Timeout": str(SPY_RING_MS), "ChannelId": f"spy-{uuid.uuid4().hex}"}
+        try:
+            self._place(target, "retorno-spy", "s", "", variables, fields)
+        except AmiRefused as err:
+            return Answer(Result.REFUSED, str(err))
+        return _OK
+
+    def recording(self, command: Command) -> Answer:
+        """Go on with the recording of `call`, or leave the talk out of it from now on."""
+        call = _id(command, "call")
+        muted = "0" if command.data.get("on") else "1"
+        try:
+            self._ami.act("MixMonitorMute", Channel=call, Direction="both", State=muted)
+        except AmiRefused as err:
+            if self._channel_state(call):
+                return Answer(Result.REFUSED, f"this talk is not being recorded ({err})", permanent=True)
+            return _GONE
+        return _OK
+
+    def sound(self, command: Command) -> Answer:
+        """Keep a sound in this node's folder. It is there whole or not at all."""
+        name = command.text("id")
+        if not SOUND.fullmatch(name):
+            return Answer(Result.REFUSED, "a sound's id has 32 hexadecimal digits", permanent=True)
+        try:
+            content = base64.b64decode(command.text("bytes"), validate=True)
+        except binascii.Error:
+            return Answer(Result.REFUSED, "the sound is not base64", permanent=True)
+        _write(self._node.sounds, f"{name}.ulaw", content)
+        return _OK
+
+    def has_channel(self, call: str) -> bool:
+        """Raises AmiDown, AmiTimeout."""
+        return bool(self._channel_state(call)) or self.placed.being_born(call)
+
+    def _reach(self, to: str, via: str) -> tuple[Answer | None, str]:
+        """Why `to` cannot be rung now, or the channel by which it can."""
+        try:
+            target, name = phone_target(to, self._site), channel(to, self._site, via)
+        except BadAddress as err:
+            return Answer(Result.REFUSED, str(err), permanent=True), ""
+        if not self._ami.up:
+            return Answer(Result.REFUSED, f"node {self._node.name} is not connected to its Asterisk"), ""
+        if target.kind is Kind.PHONE and not via:
+            state = self._ami.act("Getvar", Variable=f"DEVICE_STATE({name})").get("Value", "")
+            if state == "INVALID":
+                why = f"node {self._node.name} has no phone {name}: `retorno asterisk config` and reload"
+                return Answer(Result.REFUSED, why, permanent=True), ""
+            if state == "UNAVAILABLE":
+                return Answer(Result.REFUSED, f"the phone {name} is not registered"), ""
+        return None, name
+
+    def _place(
+        self,
+        target: str,
+        context: str,
+        exten: str,
+        caller: str,
+        variables: Mapping[str, str],
+        fields: Mapping[str, str],
+    ) -> None:
+        """Write the Originate. Raises AmiRefused, AmiDown, AmiTimeout."""
+        shown = {"CallerID": f"<{caller}>"} if CALLER.fullmatch(caller) else {}
+        where = {"Channel": target, "Context": context, "Exten": exten, "Priority": "1", "Async": "true"}
+        self._ami.act("Originate", variables, ANSWER_S, **where, **shown, **fields)
+
+    def _channel_state(self, call: str) -> str:
+        """Asterisk's word for the state of the channel of `call`; empty: there is none."""
+        try:
+            return self._ami.act("Getvar", Channel=call, Variable="CHANNEL(state)").get("Value", "")
+        except AmiRefused:
+            return ""
+
+
+def _id(command: Command, name: str) -> str:
+    """An id of the command: never a pattern or a name of another channel. Raises ValueError."""
+    found = command.text(name)
+    if not ID.fullmatch(found):
+        raise ValueError(f"{name} of {command.do}: expected letters, digits, dot, dash and underscore")
+    return found
+
+
+def _write(folder: Path, name: str, content: bytes) -> None:
+    fresh = folder / f".{name}.{uuid.uuid4().hex}"
+    try:
+        fresh.write_bytes(content)
+        fresh.chmod(0o644)
+        os.replace(fresh, folder / name)
+    finally:
+        with suppress(FileNotFoundError):
+            fresh.unlink()

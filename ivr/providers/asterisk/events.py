@@ -1,0 +1,135 @@
+"""What a node's events mean: how a call came out, whether a phone is free, who talks with whom after a transfer.
+
+Law: pure. A call is known by its Uniqueid, which no caller can write. Why a call that we placed never was answered is told by the
+cause (Q.850) of its Hangup: the `Reason` of OriginateResponse is 0 for busy, refused and failed alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ivr.calls import CallState
+from ivr.inputs import Outcome
+from ivr.providers.asterisk.link import Pack
+from ivr.providers.asterisk.registry import REGISTERED, Known
+
+HEARD: Final = frozenset({"Hangup", "OriginateResponse", "DeviceStateChange", "AttendedTransfer", "BlindTransfer"})
+
+UP: Final = "6"  # AST_STATE_UP
+ACTION: Final = "retorno-"
+"""Before the call's id, the id of the action that placed it: an OriginateResponse of a call that never had a channel names no
+other."""
+
+NORMAL, USER_BUSY, NO_USER_RESPONSE, NO_ANSWER, REJECTED = "16", "17", "18", "19", "21"
+
+FREE, IN_USE, GONE = "free", "in_use", "gone"
+"""The words of `callback.model.PhoneState`."""
+
+YOUNG_MS: Final = 3_000
+"""A call that we placed so recently may not have its channel yet."""
+
+
+def outcome(hangup: Pack, *, asked: bool, phone: bool) -> Outcome:
+    """How a call that we placed came out. `asked`: we had hung it up. `phone`: it rang an agent's phone, not a number.
+
+    21 is a person's own key on a phone of ours, and whatever the network likes on a trunk: some people decline calls while they
+    talk, so it counts as busy there. 18 is silence of the far end's machine (timer B), not of a person.
+    """
+    if hangup.get("ChannelState") == UP:
+        return Outcome.ANSWERED
+    cause = hangup.get("Cause", "")
+    if asked:
+        return Outcome.CANCELED
+    if cause == USER_BUSY:
+        return Outcome.BUSY
+    if cause == NO_ANSWER:
+        return Outcome.NO_ANSWER
+    if cause == REJECTED:
+        return Outcome.REFUSED if phone else Outcome.BUSY
+    return Outcome.FAILED
+
+
+def placed_call(response: Pack) -> str:
+    """The call that an OriginateResponse is about; empty when it is none of the line's."""
+    action = response.get("ActionID", "")
+    return action.removeprefix(ACTION) if action.startswith(ACTION) else ""
+
+
+def phone_state(said: Mapping[str, str], nodes: Iterable[str]) -> str:
+    """Free, in_use or gone, of a phone of which each node has `said` something, as far as it is one of `nodes`.
+
+    In use anywhere counts before free anywhere: a person has two ears and one mouth.
+    """
+    states = {said[node] for node in nodes if node in said} & REGISTERED
+    if states - {"NOT_INUSE"}:
+        return IN_USE
+    return FREE if states else GONE
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """`call`, which talked with an agent of ours, now talks with `to_phone` (`PJSIP/bia`), whose call there is `to_call`."""
+
+    call: str
+    to_phone: str
+    to_call: str
+
+
+def hand_overs(transfer: Pack) -> tuple[HandOver, ...]:
+    """Who may have been handed over by an AttendedTransfer, the likelier first: whether one was, the line knows."""
+    if transfer.get("Result") != "Success":
+        return ()
+    sides = [(transfer.get(f"{side}Uniqueid", ""), transfer.get(f"{side}Channel", "")) for side in _SIDES]
+    (one, one_phone), (other, other_phone) = sides
+    if not one or not other:
+        return ()
+    return (HandOver(one, _phone(other_phone), other), HandOver(other, _phone(one_phone), one))
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at all channels of a node says of the calls that are registered there.
+
+    `absent`: those without a channel, and how they came out. `answered`: those that are up and registered as ringing.
+    `unknown`: channels in our dialplan that nobody talks on, and whose calls are not among the registered.
+    """
+
+    absent: Mapping[str, Outcome]
+    answered: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def compare(registered: Mapping[str, Known], channels: Iterable[Pack], now_ms: int) -> Look:
+    """`registered` must have been read before `channels` were listed: a call comes up first and is registered then."""
+    there = {channel["Uniqueid"]: channel for channel in channels if "Uniqueid" in channel}
+    absent = {
+        call: Outcome.ANSWERED if known.state is CallState.UP else Outcome.FAILED
+        for call, known in registered.items()
+        if call not in there and not (known.state is CallState.RINGING and now_ms - known.at_ms < YOUNG_MS)
+    }
+    answered = tuple(
+        call
+        for call, known in registered.items()
+        if known.state is CallState.RINGING and there.get(call, {}).get("ChannelState") == UP
+    )
+    unknown = tuple(
+        call
+        for call, channel in there.items()
+        if call not in registered and _ours(channel) and not channel.get("BridgeId")
+    )
+    return Look(absent, answered, unknown)
+
+
+_SIDES: Final = ("Transferee", "TransferTarget")
+
+
+def _ours(channel: Pack) -> bool:
+    context = channel.get("Context", "")
+    return context == "retorno" or context.startswith("retorno-")
+
+
+def _phone(channel: str) -> str:
+    """`PJSIP/bia-0000001f` -> `PJSIP/bia`."""
+    return channel.rpartition("-")[0]
