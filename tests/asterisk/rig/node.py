@@ -30,6 +30,7 @@ astvarlibdir => {root}/lib
 astdbdir => {root}/lib
 astkeydir => {root}/lib
 astdatadir => {root}/data
+astcachedir => {root}/cache
 astspooldir => {root}/spool
 astrundir => {run}
 astlogdir => {root}/log
@@ -75,7 +76,10 @@ class Node:
             (self.etc / name).write_text(text, encoding="utf-8")
 
     def start(self) -> Node:
-        """Start it and wait until it is fully booted. AssertionError with its log when it does not come up."""
+        """Start it and wait until it is fully booted. AssertionError with its log when it does not come up.
+
+        It dies with the *thread* that started it (that is what Linux offers): start nodes in the tests' main thread.
+        """
         assert self._process is None, f"{self.name} runs already"
         with (self.root / "out.log").open("ab") as out:
             self._process = subprocess.Popen(
@@ -161,7 +165,7 @@ class Node:
         return subprocess.run(line, capture_output=True, text=True, errors="replace", timeout=PATIENCE_S, check=False)
 
     def _make_folders(self) -> None:
-        for name in ("etc", "lib", "spool", "log"):
+        for name in ("etc", "lib", "cache", "spool", "log"):
             (self.root / name).mkdir(parents=True)
         modules, shared = _installed(self.binary)
         # Its documentation and so on where it looks for them, and a sounds folder that a test may write into.
