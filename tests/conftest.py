@@ -1,4 +1,4 @@
-"""What all tests share: a real Redis of our own, on a unix socket, emptied before each test."""
+"""What all tests share: a real Redis of our own, on a unix socket, emptied before each test; and where the Asterisk is."""
 
 from __future__ import annotations
 
@@ -70,3 +70,15 @@ def redis(redis_url: str) -> Iterator[redis_py.Redis]:
     client.flushall()
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def asterisk_binary() -> Path:
+    """A program to run as `asterisk`, version 22 or later. Without one the tests are skipped; where CI is set, they fail."""
+    install = Path(__file__).parents[1] / ".ci" / "asterisk"
+    found = subprocess.run([str(install), "--where"], capture_output=True, text=True, check=False)
+    if found.returncode == 0:
+        return Path(found.stdout.strip())
+    if os.environ.get("CI"):
+        pytest.fail(found.stderr.strip())
+    pytest.skip(found.stderr.strip())

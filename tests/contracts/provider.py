@@ -14,7 +14,7 @@ from typing import Protocol
 
 import pytest
 
-from ivr.calls import CallState, Found, Gone, Outgoing, Provider, Refused, Reply, Unsure
+from ivr.calls import CallState, Found, Gone, Listening, Outgoing, Provider, Refused, Reply, Unsure
 from ivr.inputs import Input, Outcome
 from ivr.instructions import Hangup, Hold, Instruction
 
@@ -52,6 +52,10 @@ class Desk:
         self._note("joined", call, attempt)
         return self._reply(call, 2)
 
+    def transferred(self, call: str, to: str) -> Reply:
+        self._note("transferred", call, to)
+        return self._reply(call, 3)
+
     def ended(self, call: str, outcome: Outcome) -> None:
         self._note("ended", call, outcome)
 
@@ -88,6 +92,14 @@ def until(fact: Callable[[], bool], what: str) -> None:
         time.sleep(0.005)  # the far end has a clock of its own and no event to wait for
 
 
+def found(far: FarEnd, call: str) -> Found | None:
+    """What the network knows of a call; None while it is not sure."""
+    try:
+        return far.provider.find(call)
+    except Unsure:
+        return None
+
+
 class ProviderContract:
     """The tests. `far` is a fixture of the provider's."""
 
@@ -103,8 +115,10 @@ class ProviderContract:
         return call
 
     def over(self, far: FarEnd, call: str, outcome: Outcome) -> None:
+        """The end was told, and whoever asks is told the same; for a moment he may be told that it is not sure yet."""
         until(lambda: far.desk.of(call)[-1:] == [("ended", outcome)], f"the end, {outcome}: {far.desk.of(call)}")
-        assert far.provider.find(call) == Found(CallState.ENDED, outcome)
+        until(lambda: found(far, call) is not None, "the end is known")
+        assert found(far, call) == Found(CallState.ENDED, outcome)
 
     def test_an_answered_call_wakes_our_webhook_once_and_tells_its_end_once(self, far: FarEnd) -> None:
         call = self.up(far)
@@ -190,6 +204,35 @@ class ProviderContract:
         self.over(far, "t2-a", Outcome.BUSY)
         assert far.provider.find("t1-a") == Found(CallState.UP)
 
+    @pytest.mark.parametrize("on", [True, False])
+    def test_recording_may_be_asked_for_twice_and_harms_no_call(self, far: FarEnd, on: bool) -> None:
+        call = self.up(far)
+        far.provider.record(call, on)
+        far.provider.record(call, on)
+        assert far.provider.find(call) == Found(CallState.UP)
+
+    @pytest.mark.parametrize("call", ["t1-a", "nobody"])
+    def test_a_call_that_is_not_up_can_be_neither_recorded_nor_listened_to(self, far: FarEnd, call: str) -> None:
+        far.provider.hangup(self.up(far))
+        self.over(far, "t1-a", Outcome.ANSWERED)
+        with pytest.raises(Gone):
+            far.provider.record(call, True)
+        with pytest.raises(Gone):
+            far.provider.listen(far.phone("answers"), call, Listening.LISTEN)
+
+    @pytest.mark.parametrize("mode", Listening)
+    def test_who_listens_harms_no_call(self, far: FarEnd, mode: Listening) -> None:
+        call = self.up(far)
+        far.provider.listen(far.phone("rings"), call, mode)
+        assert far.provider.find(call) == Found(CallState.UP)
+        assert far.desk.of(call) == [("answered",)]
+
+    def test_a_listener_without_a_telephone_is_refused_for_good(self, far: FarEnd) -> None:
+        call = self.up(far)
+        with pytest.raises(Refused) as refused:
+            far.provider.listen(far.phone("unknown"), call, Listening.LISTEN)
+        assert refused.value.permanent
+
     def test_a_silent_network_leaves_us_unsure_of_everything(self, far: FarEnd) -> None:
         call = self.up(far)
         far.stop()
@@ -198,6 +241,8 @@ class ProviderContract:
             lambda: far.provider.redirect(call, "t7"),
             lambda: far.provider.hangup(call),
             lambda: far.provider.find(call),
+            lambda: far.provider.record(call, True),
+            lambda: far.provider.listen(far.phone("rings"), call, Listening.LISTEN),
         ):
             with pytest.raises(Unsure):
                 act()

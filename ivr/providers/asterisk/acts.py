@@ -123,9 +123,14 @@ class Acts:
         return _OK
 
     def redirect(self, command: Command) -> Answer:
-        """Take `call` out of whatever it does and lead it to the room of `attempt`."""
+        """Take `call` out of whatever it does and lead it to the room of `attempt`; one that is on its way there, or there, is
+        left in peace: the first answer may have been lost, and moving it again would end the talk."""
         call, attempt = _id(command, "call"), _id(command, "attempt")
+        if self._channel_state(call) != "Up":
+            return _GONE
         try:
+            if self._ami.act("Getvar", Channel=call, Variable="RT_JOINED").get("Value") == attempt:
+                return _OK
             self._ami.act("Setvar", Channel=call, Variable="RETORNO_ATTEMPT", Value=attempt)
             self._ami.act("Redirect", Channel=call, Context="retorno", Exten="joined", Priority="1")
         except AmiRefused:

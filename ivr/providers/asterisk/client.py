@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from redis import Redis
 from redis.exceptions import RedisError
 
-from ivr.calls import CallState, Found, Gone, Outgoing, Refused, Unsure
+from ivr.calls import CallState, Found, Gone, Listening, Outgoing, Refused, Unsure
 from ivr.clock import Clock, SystemClock
 from ivr.inputs import Outcome
-from ivr.providers.asterisk.addresses import BadAddress, Kind, Target, phone_target, trunk_of
+from ivr.providers.asterisk.addresses import BadAddress, Kind, Target, phone_target
 from ivr.providers.asterisk.commands import Answer, Commands, Result
 from ivr.providers.asterisk.nodes import Site
 from ivr.providers.asterisk.registry import Known, Registry
@@ -88,9 +88,7 @@ class AsteriskProvider:
             return Found(CallState.ENDED, known.outcome)
         raise Unsure("the call has no channel any more, or none yet, and its end has not been told")
 
-    def listen(self, phone: str, call: str, mode: str) -> None:
-        """Ring `phone` and have it hear the talk of `call`: `listen`, `whisper` (the agent hears it) or `barge` (both do).
-        Raises Refused, Gone, Unsure."""
+    def listen(self, phone: str, call: str, mode: Listening) -> None:
         target = self._target(phone)
         try:
             node = self._registry.node_of(call)
@@ -99,10 +97,10 @@ class AsteriskProvider:
             way = self._way(target, call)
         except RedisError as error:
             raise _away(error) from error
-        _heed(self._commands.ask(node, "spy", phone=phone, call=call, mode=mode, via=way.via))
+        _heed(self._commands.ask(node, "spy", phone=phone, call=call, mode=mode.value, via=way.via))
 
     def record(self, call: str, on: bool) -> None:
-        """Pause the recording of `call`, or go on with it. Raises Gone, Unsure."""
+        """As the port says, of a talk that the queue has recorded: raises `Refused` for any other."""
         known = self._known(call)
         if known is None or known.state is CallState.ENDED:
             raise Gone("the call is over or was never placed")
@@ -135,7 +133,7 @@ class AsteriskProvider:
         if target.kind is Kind.PHONE:
             home = self._home(target.to)
             return _Way(near, home if home != near else "") if near else _Way(home)
-        trunk = trunk_of(target, self._site)
+        trunk = target.trunk
         if near and not self._site.has_trunk(near, trunk):
             raise Refused(
                 f"the other side is on node {near}, which has not the trunk {trunk}: give it to all in asterisk.yaml"
