@@ -22,7 +22,7 @@ from callback.service import Line
 from callback.store import Store
 from ivr import redis_server
 from ivr.calls import Calls, Provider
-from ivr.clock import Clock
+from ivr.clock import Clock, SystemClock
 from ivr.config import Settings, clock_from
 from ivr.errors import ConfigError
 from ivr.fetch import Fetcher
@@ -30,8 +30,15 @@ from ivr.flow.lint import Known, check_file
 from ivr.flow.model import Flow
 from ivr.flow.problems import Problem
 from ivr.ids import maker
+from ivr.providers.asterisk import webhooks as asterisk_webhooks
+from ivr.providers.asterisk.client import AsteriskProvider
+from ivr.providers.asterisk.commands import Commands
+from ivr.providers.asterisk.delivery import Delivery
+from ivr.providers.asterisk.nodes import Site, read_site
+from ivr.providers.asterisk.registry import Registry
 from ivr.providers.simulator import webhooks as simulator_webhooks
 from ivr.providers.simulator.client import SimulatorProvider
+from ivr.speech.sounds import sounds_from
 from ivr.store import QUEUES_FILE, FlowShelf, Sessions
 
 
@@ -79,7 +86,7 @@ def build(
         numbers=NumberRules(home=settings.home_country, regions=settings.regions, deny_prefixes=settings.deny_prefixes),
         estimator=Estimator(redis, settings.tenant),
     )
-    provider = provider or _provider(settings)
+    provider = provider or _provider(settings, redis)
     flows = FlowShelf(
         redis, settings.tenant, settings.flows_dir, _checker(rules, settings), clock, settings.default_flow
     )
@@ -97,14 +104,40 @@ def create_app(settings: Settings, parts: Parts | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     if settings.provider == "simulator":
         app.register_blueprint(simulator_webhooks.blueprint(parts.calls, settings.key("webhooks")))
+    if settings.provider == "asterisk":
+        app.register_blueprint(asterisk_webhooks.blueprint(_asterisk_desk(settings, parts)))
     dashboards.register(app, parts)
     return app
 
 
-def _provider(settings: Settings) -> Provider:
-    if settings.provider == "simulator":
-        return SimulatorProvider(settings.simulator_url, settings.key("webhooks"))
-    raise ConfigError([f"RETORNO_PROVIDER={settings.provider}: this version has the simulator only"])
+def site_of(settings: Settings) -> Site:
+    """The Asterisks of this installation. Raises SiteError."""
+    return read_site(settings.asterisk_file, settings.secrets)
+
+
+def _provider(settings: Settings, redis: Redis) -> Provider:
+    match settings.provider:
+        case "simulator":
+            return SimulatorProvider(settings.simulator_url, settings.key("webhooks"))
+        case "asterisk":
+            return AsteriskProvider(redis, settings.tenant, settings.key("asterisk commands"), site_of(settings))
+        case "twilio":
+            raise ConfigError(["RETORNO_PROVIDER=twilio: this version has simulator and asterisk"])
+
+
+def _asterisk_desk(settings: Settings, parts: Parts) -> asterisk_webhooks.Desk:
+    """Nodes date what they send by the wall clock, so it is the one that they are held to."""
+    site, wall = site_of(settings), SystemClock()
+    commands = Commands(parts.redis, settings.tenant, settings.key("asterisk commands"), wall)
+    return asterisk_webhooks.Desk(
+        calls=parts.calls,
+        site=site,
+        keys={node: settings.key(f"asterisk webhook {node}") for node in site.nodes},
+        delivery=Delivery(sounds_from(settings), commands, site),
+        registry=Registry(parts.redis, settings.tenant),
+        clock=wall,
+        country=settings.home_country,
+    )
 
 
 def _stand_ins(settings: Settings) -> dict[str, str]:

@@ -52,6 +52,8 @@ class Settings:
     workers: int = 2
     provider: ProviderName = "simulator"
     simulator_url: str = "http://127.0.0.1:8001"
+    asterisk_file: Path = Path("asterisk.yaml")
+    asterisk_node: str = ""  # empty: all nodes that can be reached from here
     home_country: str = "BR"
     timezone: str = "America/Sao_Paulo"  # where a business day begins and ends, for figures that are counted per day
     regions: frozenset[str] = frozenset({"BR"})
@@ -238,6 +240,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "RETORNO_SIMULATOR_URL", "simulator_url", _url("http", "https"), "Where the simulated phone network listens."
     ),
+    Variable("RETORNO_ASTERISK_FILE", "asterisk_file", Path, "The file of Asterisk nodes, trunks and phones."),
+    Variable("RETORNO_ASTERISK_NODE", "asterisk_node", _name, "The node whose control process runs on this machine."),
     Variable("RETORNO_HOME_COUNTRY", "home_country", _country, "Country whose way of dialling callers use."),
     Variable("RETORNO_TIMEZONE", "timezone", _timezone, "Time zone of the business day of all figures."),
     Variable("RETORNO_REGIONS", "regions", _countries, "Countries we may ring: the wall against toll fraud."),
@@ -315,6 +319,7 @@ def _with_defaults(values: dict[str, Any], public_url_given: bool) -> Settings:
     values["data_dir"] = values.get("data_dir", Path("var")).absolute()
     values["sounds_dir"] = values.get("sounds_dir", values["data_dir"] / "sounds").absolute()
     values["flows_dir"] = values.get("flows_dir", Path("flows")).absolute()
+    values["asterisk_file"] = values.get("asterisk_file", Path("asterisk.yaml")).absolute()
     return Settings(**values)
 
 

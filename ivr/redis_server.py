@@ -106,6 +106,14 @@ def home_of(settings: Settings) -> Path:
     return settings.data_dir / "redis"
 
 
+def running_url(settings: Settings) -> str:
+    """The address of the server, without starting one: empty while an embedded one does not run."""
+    if not settings.embedded:
+        return settings.redis_url
+    path = socket_path(home_of(settings))
+    return f"unix://{path}?db=0" if answers(path) else ""
+
+
 def listens(settings: Settings) -> bool:
     """Whether the embedded server is there, busy or not: cheap enough to look ten times a second."""
     with socket.socket(socket.AF_UNIX) as probe:

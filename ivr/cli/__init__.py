@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "web": ("ivr.cli.parts:web", "The web server alone."),
     "worker": ("ivr.cli.parts:worker", "One worker alone."),
     "timekeeper": ("ivr.cli.parts:timekeeper", "One timekeeper alone."),
+    "asterisk": ("ivr.cli.asterisk:asterisk", "Asterisk: the control process, its files, a check."),
     "doctor": ("ivr.cli.doctor:doctor", "Check the installation and say what to do."),
     "config": ("ivr.cli.doctor:config", "The settings in force, secrets masked."),
     "secret": ("ivr.cli.doctor:secret", "A fresh secret, as a line for .env."),

@@ -6,9 +6,6 @@ Law: every finding says what to do. The doctor looks and changes nothing.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from secrets import token_urlsafe
 from typing import Any
 
@@ -19,6 +16,8 @@ import requests
 from callback import timekeeper, worker
 from callback.queues import QueuesError, QueuesFile, read_queues
 from ivr import redis_server
+from ivr.cli import asterisk_check
+from ivr.cli.findings import Finding, Findings, Level, tell
 from ivr.clock import SystemClock, real_seconds
 from ivr.config import DEMO_SECRET, Settings, clock_from, load
 from ivr.errors import ConfigError, NoServer
@@ -30,34 +29,10 @@ TICK_LATE_S = 10.0
 WORKER_LATE_MS = 90_000  # RQ reports at least once per blocking read; a worker silent for longer is not there
 
 
-class Level(StrEnum):
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report. `advice`: what to do, empty when all is well."""
-
-    level: Level
-    what: str
-    advice: str = ""
-
-
-Findings = Iterator[Finding]
-
-
 @click.command()
 def doctor() -> None:
     """Check engine, clock, queues, flows, provider and processes, and say what to do. Exit 1 when something fails."""
-    found = list(examine())
-    for one in found:
-        colour = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}[one.level]
-        click.echo(click.style(f"{one.level:<5}", fg=colour) + one.what)
-        if one.advice:
-            click.echo(f"     {one.advice}")
-    sys.exit(1 if any(one.level is Level.FAIL for one in found) else 0)
+    sys.exit(0 if tell(examine()) else 1)
 
 
 @click.command()
@@ -90,7 +65,10 @@ def examine() -> Findings:
     except QueuesError as err:
         yield Finding(Level.FAIL, "the queues file is wrong", str(err))
     yield from flows_of(settings, queues)
-    yield provider_of(settings)
+    if settings.provider == "asterisk":
+        yield from asterisk_check.examine(settings)
+    else:
+        yield provider_of(settings)
 
 
 def secret_of(settings: Settings) -> Finding:
@@ -103,13 +81,10 @@ def secret_of(settings: Settings) -> Finding:
 
 def redis_of(settings: Settings) -> Findings:
     """The engine and, if it runs, what it knows of our processes. An embedded one that does not run is not started."""
-    url = settings.redis_url
-    if settings.embedded:
-        path = redis_server.socket_path(redis_server.home_of(settings))
-        if not redis_server.answers(path):
-            yield binary_of(settings)
-            return
-        url = f"unix://{path}?db=0"
+    url = redis_server.running_url(settings)
+    if not url:
+        yield binary_of(settings)
+        return
     client = redis_server.connect(url, redis_server.WEB, decode_responses=False)
     try:
         yield engine_of(client.info("server"))

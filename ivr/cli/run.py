@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import socket
 import sys
 from urllib.parse import urlsplit
 
@@ -18,6 +19,8 @@ from callback.timekeeper import last_tick_ms
 from ivr import redis_server, supervise
 from ivr.clock import SystemClock
 from ivr.config import CLOCK_FILE, Settings, load
+from ivr.errors import ConfigError
+from ivr.providers.asterisk.nodes import Site, read_site
 from ivr.supervise import Part, Stop
 
 DEMO_SPEED = 10.0
@@ -56,7 +59,40 @@ def parts_of(settings: Settings) -> list[Part]:
     workers = [
         Part(f"worker-{number}", (*_retorno(), "worker"), WORKER_GRACE_S) for number in range(1, settings.workers + 1)
     ]
-    return [Part("web", (*_retorno(), "web")), *workers, Part("timekeeper", (*_retorno(), "timekeeper"))]
+    controls = [
+        Part(f"asterisk-{node}", (*_retorno(), "asterisk", "--node", node))
+        for node in (
+            nodes_here(settings, read_site(settings.asterisk_file, settings.secrets))
+            if settings.provider == "asterisk"
+            else ()
+        )
+    ]
+    return [Part("web", (*_retorno(), "web")), *workers, Part("timekeeper", (*_retorno(), "timekeeper")), *controls]
+
+
+def nodes_here(settings: Settings, site: Site) -> list[str]:
+    """The nodes whose control process runs on this machine: the one that is set; else those of which the manager interface is
+    open to other machines, or which are on this one."""
+    if settings.asterisk_node:
+        if settings.asterisk_node not in site.nodes:
+            there = ", ".join(site.nodes)
+            raise ConfigError([f"RETORNO_ASTERISK_NODE={settings.asterisk_node}: asterisk.yaml has {there}"])
+        return [settings.asterisk_node]
+    return [
+        node.name
+        for node in site.nodes.values()
+        if not node.ami.host.startswith("127.") or not node.address or _is_ours(node.address)
+    ]
+
+
+def _is_ours(address: str) -> bool:
+    """Whether this machine has `address`: only then can it be bound."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
 
 
 def demo_clock(wall_ms: int, shown_ms: int, speed: float) -> str:
