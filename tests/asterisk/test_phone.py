@@ -36,7 +36,16 @@ MODULES = (
         "res_pjsip_pubsub",
         "res_pjsip_nat",
     ),
-    *("app_dial", "app_playback", "app_read", "app_stack", "app_verbose", "bridge_simple", "bridge_builtin_features"),
+    *(
+        "app_dial",
+        "app_playback",
+        "app_read",
+        "app_stack",
+        "app_senddtmf",
+        "app_verbose",
+        "bridge_simple",
+        "bridge_builtin_features",
+    ),
     *("bridge_native_rtp", "bridge_holding", "bridge_softmix", "func_channel", "func_callerid", "func_logic"),
 )
 
@@ -55,6 +64,8 @@ password = secret-{name}
 type = aor
 max_contacts = 1
 remove_existing = yes
+qualify_frequency = 1
+qualify_timeout = 0.5
 """
     return f"""[global]
 type = global
@@ -95,6 +106,9 @@ exten => 602,1,Dial(PJSIP/ana,20)
  same => n,Hangup(${HANGUPCAUSE})
 exten => 603,1,Dial(PJSIP/bea,20)
 exten => 604,1,Dial(PJSIP/ana,1)
+ same => n,Hangup()
+exten => 606,1,Answer()
+ same => n,SendDTMF(1*D#)
  same => n,Hangup()
 exten => 605,1,Answer()
  same => n,Playback(spoken)
@@ -154,6 +168,33 @@ def test_keys_reach_asterisk_and_their_answer_is_heard(node: Node, phones: Phone
     pressed = call.press("129*", by=by)  # type: ignore[arg-type]
     call.wait_hears(DONE_HZ, after=pressed)
     assert call.wait_ended().cause == 16
+
+
+def test_keys_that_asterisk_sends_are_read(node: Node, phones: Phones) -> None:
+    call = phones.add("caller", node.sip).dial("606")
+    call.wait_ended()
+    assert call.digits == "1*D#"
+
+
+def test_a_registered_phone_answers_when_it_is_asked_for_and_not_without_power(node: Node, phones: Phones) -> None:
+    def contact(word: str) -> None:
+        until(
+            lambda: word in node.cli("pjsip show contacts"), word, lambda: node.cli("pjsip show contacts") + ana.log()
+        )
+
+    ana = phones.add("ana", node.sip, secret="secret-ana", registers=True)
+    contact("Avail")
+    ana.power_off()
+    contact("Unavail")
+    ana.power_on()
+    contact("Avail")
+    ana.unregister()
+    contact("No objects found")
+
+
+def test_a_wrong_secret_is_refused(node: Node, phones: Phones) -> None:
+    with pytest.raises(AssertionError, match="ana could not register: 401"):
+        phones.add("ana", node.sip, secret="guessed", registers=True)
 
 
 def test_which_recording_was_heard_can_be_told(node: Node, phones: Phones) -> None:
@@ -247,6 +288,7 @@ def test_a_phone_that_lost_its_power_is_rung_in_vain_until_it_is_back(node: Node
     caller.dial("604").wait_ended()
     ana.power_on()
     ana.register()
+    until(lambda: "Avail" in node.cli("pjsip show contacts"), "the phone is back")
     caller.dial("602").wait_up()
 
 

@@ -183,9 +183,10 @@ class Call:
         Give the moment (what `press` returned, `began_at`) where the tone may be over before a slow test listens.
         """
         since = time.monotonic() if after is None else after
-        self._wait(lambda: self.first_heard(hertz, since) is not None, f"{hertz} Hz is heard", patience_s)
+        what = f"{hertz} Hz is heard"
+        self._wait(lambda: self.first_heard(hertz, since) is not None or self.ended, what, patience_s)
         found = self.first_heard(hertz, since)
-        assert found is not None
+        assert found is not None, self._told(f"{what} before the call ends")
         return found
 
     def first_heard(self, hertz: float, after: float = 0.0) -> float | None:
@@ -244,7 +245,8 @@ class Call:
     ) -> None:
         """Wait until that recording was heard."""
         what = f"the recording {recording if not isinstance(recording, bytes) else ''} is heard"
-        self._wait(lambda: self.matches(recording, after, seconds), what, patience_s, 0.1)
+        self._wait(lambda: self.matches(recording, after, seconds) or self.ended, what, patience_s, 0.1)
+        assert self.matches(recording, after, seconds), self._told(f"{what} before the call ends")
 
     # Waiting
 

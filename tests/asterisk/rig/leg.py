@@ -116,7 +116,8 @@ class Leg:
             sdp = sip.offer(self._port, self._version, direction)
             typed = (("Content-Type", "application/sdp"),)
             request = self._message("INVITE", (*headers, *extra, *typed), sdp)
-            self.invite = request
+            if self.state is not State.UP:  # then it is what begins the call, and what a CANCEL names
+                self.invite = request
             reply = await self.station.ask(request, self._to, told)
             if reply is not None and reply.code >= 300:
                 self._refused(request, reply)
@@ -199,12 +200,11 @@ class Leg:
 
     def request(self, request: Message, sender: Address) -> None:
         """A request of the other side in this call."""
-        if self.gone:
-            return
-        if request.method == "ACK":
+        if self.gone or request.method == "ACK":
             return
         if request.method == "INVITE":
-            self._reinvited(request)
+            if not (self.invite and request.branch == self.invite.branch):  # a repeat: it is being worked on
+                self._reinvited(request)
             return
         self.station.reply(request, 200, sender, self._tag)
         if request.method == "BYE":

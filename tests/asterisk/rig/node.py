@@ -153,7 +153,11 @@ class Node:
         shutil.rmtree(self.run, ignore_errors=True)
 
     def __enter__(self) -> Node:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
