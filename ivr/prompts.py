@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, tzinfo
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -15,7 +16,7 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 from babel.dates import format_date
 
-from ivr import words
+from ivr import measures, numerals, words
 from ivr.flow.expressions import Environment, ExpressionError, Sensitive, parse_template
 from ivr.flow.fields import Audio, PromptRef
 from ivr.flow.model import Flow
@@ -23,6 +24,7 @@ from ivr.instructions import Play, Say
 
 _UNSPEAKABLE = (ValueError, TypeError, AttributeError, OverflowError, OSError)
 """What a filter raises at a value that is not of its kind: a host's answer is not always what an author expects."""
+NEAR_DAYS = 92
 _FEW_MINUTES = {"pt": "alguns minutos", "en": "a few minutes", "es": "unos minutos"}
 
 
@@ -61,7 +63,7 @@ def spoken_text(template: str, environment: Environment, zone: tzinfo) -> str:
         if isinstance(value, Sensitive):
             raise ExpressionError(f"'{part.expression.text}' is sensitive and is never spoken")
         try:
-            said.append(said_as(part.filter, value, environment.lang, zone))
+            said.append(said_as(part.filter, value, environment.lang, zone, now_ms=environment.now_ms))
         except _UNSPEAKABLE:
             raise ExpressionError(f"'{part.expression.text}' cannot be said as {part.filter}", part.column) from None
     return "".join(said)
@@ -84,52 +86,75 @@ def filled(template: str, environment: Environment, *, in_url: bool = False, in_
     return "".join(parts)
 
 
-def said_as(filter_name: str, value: Any, lang: str, zone: tzinfo) -> str:
-    """`value` spoken through one of the filters: minutes, digits, spell, phone, number, ordinal, money, date, time."""
-    if filter_name == "minutes":
-        return words.minutes_words(float(value), lang) if value is not None else _few_minutes(lang)
+def said_as(filter_name: str, value: Any, lang: str, zone: tzinfo, *, now_ms: int | None = None) -> str:
+    """`value` spoken through one of the filters: minutes, digits, spell, phone, number, ordinal, money, date, time.
+
+    Without a filter a number with decimals is said as one; all else stands as it is. `now_ms` tells a date of another year.
+    """
     if value is None:
-        return ""
-    if filter_name in ("digits", "spell"):
-        return " ".join(str(value))
-    if filter_name == "phone":
-        return phone_words(str(value))
-    if filter_name == "money":
-        return words.money_words(float(value), "BRL", lang)
-    if filter_name == "date":
-        return day_words(value, lang, zone)
-    if filter_name == "time":
-        return time_words(value, lang, zone)
-    if filter_name == "ordinal":
-        return f"{value}º" if not lang.startswith("en") else _english_ordinal(int(value))
-    return str(value)
+        return _FEW_MINUTES[words.base(lang)] if filter_name == "minutes" else ""
+    match filter_name:
+        case "minutes":
+            return measures.minutes_words(float(value), lang)
+        case "digits":
+            return words.digit_words(str(value).replace(" ", ""), lang)
+        case "spell":
+            return words.spelled(str(value), lang)
+        case "phone":
+            return phone_words(str(value), lang)
+        case "money":
+            return measures.money_words(float(value), "BRL", lang)
+        case "date":
+            return day_words(value, lang, zone, now_ms=now_ms)
+        case "time":
+            return time_words(value, lang, zone)
+        case "ordinal":
+            return words.ordinal_words(int(value), lang)
+        case _ if filter_name == "number" or isinstance(value, float):
+            return _number(value, lang)
+        case _:
+            return str(value)
 
 
-def _few_minutes(lang: str) -> str:
-    return _FEW_MINUTES[words.spoken(lang).split("-")[0]]
+def _number(value: Any, lang: str) -> str:
+    """A number, or a text that is one; another text as it stands."""
+    try:
+        return words.number_words(value if isinstance(value, int) else Decimal(str(value)), lang)
+    except InvalidOperation:
+        return str(value)
 
 
-def _english_ordinal(n: int) -> str:
-    ending = "th" if 10 <= n % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
-    return f"{n}{ending}"
-
-
-def phone_words(number: str) -> str:
-    """A telephone number digit by digit, in the groups in which its country writes it: "11, 9 8 7 6 5, 4 3 2 1"."""
+def phone_words(number: str, lang: str) -> str:
+    """A telephone number digit by digit, in the groups in which its country writes it: "1 1, 9 8 7 6 5, 4 3 2 1"."""
     try:
         national = phonenumbers.format_number(phonenumbers.parse(number), phonenumbers.PhoneNumberFormat.NATIONAL)
     except phonenumbers.NumberParseException:
         national = number
     groups = "".join(c if c.isdigit() else " " for c in national).split()
-    return ", ".join(" ".join(group) for group in groups)
+    return ", ".join(words.digit_words(group, lang) for group in groups)
 
 
-def day_words(at: Any, lang: str, zone: tzinfo) -> str:
-    """The day of `at` (epoch ms, or an ISO date) as the language writes it: "terça-feira, 10 de março", "Tuesday, March 10"."""
+def day_words(at: Any, lang: str, zone: tzinfo, *, now_ms: int | None = None) -> str:
+    """The day of `at` (epoch ms, or an ISO date): "terça-feira, dez de março", "Tuesday, March tenth", "el martes diez de marzo".
+
+    A day of another year, more than three months away from now, is said with its year and without its weekday.
+    """
     day = date.fromisoformat(at) if isinstance(at, str) else datetime.fromtimestamp(at / 1000, zone).date()
-    spoken = words.spoken(lang)
-    pattern = {"pt": "EEEE, d 'de' MMMM", "es": "'el' EEEE d 'de' MMMM", "en": "EEEE, MMMM d"}[spoken.split("-")[0]]
-    return str(format_date(day, pattern, locale=spoken.replace("-", "_")))
+    base, locale = words.base(lang), words.spoken(lang).replace("-", "_")
+    weekday, month = (str(format_date(day, pattern, locale=locale)) for pattern in ("EEEE", "MMMM"))
+    number = {"pt": "primeiro", "es": "primero"}.get(base) if day.day == 1 else None
+    said = f"{number or numerals.cardinal(day.day, base)} de {month}"
+    if base == "en":
+        said = f"{month} {numerals.ordinal(day.day, base)}"
+    if now_ms is not None and _of_another_year(day, now_ms, zone):
+        year = numerals.year(day.year, base)
+        return {"pt": f"{said} de {year}", "en": f"{said}, {year}", "es": f"el {said} de {year}"}[base]
+    return {"pt": f"{weekday}, {said}", "en": f"{weekday}, {said}", "es": f"el {weekday} {said}"}[base]
+
+
+def _of_another_year(day: date, now_ms: int, zone: tzinfo) -> bool:
+    today = datetime.fromtimestamp(now_ms / 1000, zone).date()
+    return day.year != today.year and abs((day - today).days) > NEAR_DAYS
 
 
 def on_day_words(at_ms: int, lang: str, zone: tzinfo, *, now_ms: int) -> str:
@@ -140,27 +165,25 @@ def on_day_words(at_ms: int, lang: str, zone: tzinfo, *, now_ms: int) -> str:
         return words.sentence("tomorrow" if ahead else "today", lang)
     weekend = day.weekday() >= 5  # o sábado, o domingo; a segunda-feira
     before = {"pt": "no " if weekend else "na ", "en": "on ", "es": ""}
-    return before[words.spoken(lang).split("-")[0]] + day_words(at_ms, lang, zone)
+    return before[words.base(lang)] + day_words(at_ms, lang, zone)
 
 
 def time_words(at: Any, lang: str, zone: tzinfo) -> str:
-    """The time of day of `at` (epoch ms, or `hh:mm`): "14h30", "2:30 PM", "2:30 de la tarde"."""
-    hour, minute = _clock(at, zone)
-    past = f":{minute:02d}" if minute else ""
-    base = words.spoken(lang).split("-")[0]
-    if base == "pt":
-        return f"{hour}h{minute:02d}" if minute else f"{hour} {'hora' if hour == 1 else 'horas'}"
-    if base == "es":
-        part = "mañana" if hour < 12 else "tarde" if hour < 19 else "noche"
-        return f"{hour % 12 or 12}{past} de la {part}"
-    return f"{hour % 12 or 12}{past} {'AM' if hour < 12 else 'PM'}"
+    """The time of day of `at` (epoch ms, or `hh:mm`): "quatorze e trinta", "two thirty PM", "dos y media de la tarde"."""
+    return measures.clock_words(*_clock(at, zone), lang)
 
 
 def at_time_words(at_ms: int, lang: str, zone: tzinfo) -> str:
-    """The time as it stands in a sentence: "às 14h30", "at 2:30 PM", "a la 1:30 de la tarde"."""
-    hour, _ = _clock(at_ms, zone)
-    before = {"pt": "à " if hour == 1 else "às ", "en": "at ", "es": "a la " if hour % 12 == 1 else "a las "}
-    return before[words.spoken(lang).split("-")[0]] + time_words(at_ms, lang, zone)
+    """The time as it stands in a sentence: "às quatorze e trinta", "ao meio-dia", "at noon", "a la una y media de la tarde"."""
+    said = time_words(at_ms, lang, zone)
+    match words.base(lang):
+        case "pt":
+            before = "ao" if said.startswith("meio-dia") else "à" if said.startswith(("meia-noite", "uma ")) else "às"
+        case "es":
+            before = "a la" if said.startswith("una ") else "a las"
+        case _:
+            before = "at"
+    return f"{before} {said}"
 
 
 def _clock(at: Any, zone: tzinfo) -> tuple[int, int]:

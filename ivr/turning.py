@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ivr import prompts, words
+from ivr import measures, prompts, words
 from ivr.events import Event, EventType
 from ivr.facts import Facts
 from ivr.flow.expressions import Environment, Sensitive, parse
@@ -106,10 +106,16 @@ class Turning:
         return prompts.filled(template, self.environment(), in_body=True)
 
     def minutes(self, seconds: float) -> str:
-        return words.minutes_words(seconds, self.session.lang)
+        return measures.minutes_words(seconds, self.session.lang)
 
     def phone(self, number: str) -> str:
-        return prompts.phone_words(number)
+        return prompts.phone_words(number, self.session.lang)
+
+    def digits(self, digits: str) -> str:
+        return words.digit_words(digits, self.session.lang)
+
+    def key_name(self, key: str) -> str:
+        return words.key_name(key, self.session.lang)
 
     def day(self, at_ms: int) -> str:
         return prompts.on_day_words(at_ms, self.session.lang, prompts.timezone(self.flow), now_ms=self.now_ms)
@@ -133,8 +139,8 @@ class Turning:
     def option(self, label: Mapping[str, Any], key: str) -> None:
         """Speak one choice of a menu: "For sales, press 1"."""
         s = self.session
-        key = words.sentence(f"key {key}", s.lang) if key in ("*", "#") else key
-        self.speech.append(Say(words.option(prompts.plain(label, self.environment()), key, s.lang), s.lang))
+        label_words = prompts.plain(label, self.environment())
+        self.speech.append(Say(words.option(label_words, self.key_name(key), s.lang), s.lang))
 
     def leave(self, step: Step, exit_name: str) -> Move:
         """Out of `step` by one of its exits, or by what it falls back on."""

@@ -6,7 +6,10 @@ win where its fields allow one. A language that we do not have is spoken with th
 
 from __future__ import annotations
 
+from decimal import Decimal
 from string import Formatter
+
+from ivr import numerals
 
 SENTENCES: dict[str, dict[str, str]] = {
     "pt-BR": {
@@ -28,6 +31,8 @@ SENTENCES: dict[str, dict[str, str]] = {
         "wait": "A espera é de menos de {minutes}.",
         "wait_longer": "Desculpe, a espera aumentou: agora é de menos de {minutes}.",
         "hold": "Por favor, aguarde na linha.",
+        "transferred": "Vamos transferir você. Por favor, aguarde na linha.",
+        "transfer_failed": "Não foi possível transferir você. O seu lugar na fila continua o mesmo.",
         "offer": "Para receber uma ligação sem perder o seu lugar, digite {key}.",
         "place_found": "Você já pediu um retorno e é o número {position} da fila.",
         "place_found_later": "Você já tem um retorno marcado conosco.",
@@ -76,6 +81,8 @@ SENTENCES: dict[str, dict[str, str]] = {
         "wait": "The wait is less than {minutes}.",
         "wait_longer": "Sorry, the wait has grown: it is now less than {minutes}.",
         "hold": "Please stay on the line.",
+        "transferred": "We are transferring you. Please stay on the line.",
+        "transfer_failed": "We could not transfer you. You have your place in line back.",
         "offer": "To get a call back without losing your place in line, press {key}.",
         "place_found": "You already have a callback with us, and you are number {position} in line.",
         "place_found_later": "You already have a callback with us.",
@@ -124,6 +131,8 @@ SENTENCES: dict[str, dict[str, str]] = {
         "wait": "La espera es de menos de {minutes}.",
         "wait_longer": "Disculpe, la espera ha aumentado: ahora es de menos de {minutes}.",
         "hold": "Por favor, permanezca en la línea.",
+        "transferred": "Vamos a transferirle. Por favor, permanezca en la línea.",
+        "transfer_failed": "No fue posible transferirle. Usted conserva su lugar en la cola.",
         "offer": "Para recibir una llamada sin perder su lugar, marque {key}.",
         "place_found": "Usted ya tiene una llamada pendiente y ocupa el lugar {position} de la fila.",
         "place_found_later": "Usted ya tiene una llamada pendiente con nosotros.",
@@ -155,47 +164,11 @@ SENTENCES: dict[str, dict[str, str]] = {
     },
 }
 
-_UNITS = {
-    "pt": "zero um dois três quatro cinco seis sete oito nove dez onze doze treze catorze quinze dezesseis dezessete "
-    "dezoito dezenove",
-    "en": "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen",
-    "es": "cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis "
-    "diecisiete dieciocho diecinueve veinte veintiuno veintidós veintitrés veinticuatro veinticinco veintiséis "
-    "veintisiete veintiocho veintinueve",
-}
-_TENS = {
-    "pt": "vinte trinta quarenta cinquenta sessenta setenta oitenta noventa",
-    "en": "twenty thirty forty fifty sixty seventy eighty ninety",
-    "es": "veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa",
-}
-_JOIN = {"pt": " e ", "en": "-", "es": " y "}
-_TIME = {  # one minute, minutes, one hour, hours, one hour and a half, hours and a half
-    "pt": ("um minuto", "{n} minutos", "uma hora", "{n} horas", "uma hora e meia", "{n} horas e meia"),
-    "en": ("one minute", "{n} minutes", "one hour", "{n} hours", "an hour and a half", "{n} and a half hours"),
-    "es": ("un minuto", "{n} minutos", "una hora", "{n} horas", "una hora y media", "{n} horas y media"),
-}
-_BEFORE_A_NOUN = {  # how a number ends before minutes and before hours, where that is not how it is counted
-    "pt": ({}, {"um": "uma", "dois": "duas"}),
-    "en": ({}, {}),
-    "es": ({"veintiuno": "veintiún", "uno": "un"}, {"uno": "una"}),
-}
-MONEY = {  # currency -> language -> (unit, units, cent, cents)
-    "BRL": {
-        "pt": ("real", "reais", "centavo", "centavos"),
-        "en": ("real", "reais", "centavo", "centavos"),
-        "es": ("real", "reales", "centavo", "centavos"),
-    },
-    "USD": {
-        "pt": ("dólar", "dólares", "centavo", "centavos"),
-        "en": ("dollar", "dollars", "cent", "cents"),
-        "es": ("dólar", "dólares", "centavo", "centavos"),
-    },
-    "EUR": {
-        "pt": ("euro", "euros", "centavo", "centavos"),
-        "en": ("euro", "euros", "cent", "cents"),
-        "es": ("euro", "euros", "céntimo", "céntimos"),
-    },
+_SIGNS = {
+    "pt": {"-": "hífen", ".": "ponto", "/": "barra", "@": "arroba", "+": "mais", "_": "sublinhado"},
+    "en": {"-": "dash", ".": "dot", "/": "slash", "@": "at", "+": "plus", "_": "underscore"},
+    "es": {"-": "guion", ".": "punto", "/": "barra", "@": "arroba", "+": "más", "_": "guion bajo"}
+    | {"W": "doble ve", "Y": "i griega"},
 }
 
 
@@ -229,55 +202,32 @@ def option(label: str, key: str, lang: str) -> str:
     return sentence("option", lang, label=label, key=key)
 
 
-def number_words(n: int, lang: str) -> str:
-    """0 to 99 in words; larger numbers as figures, which every voice reads rightly."""
-    base = spoken(lang).split("-")[0]
-    units, tens = _UNITS[base].split(), _TENS[base].split()
-    if not 0 <= n <= 99:
-        return str(n)
-    if n < len(units):
-        return units[n]
-    ten, one = divmod(n, 10)
-    return tens[ten - 2] + (_JOIN[base] + units[one] if one else "")
+def base(lang: str) -> str:
+    """The language in which a call in `lang` is spoken, as `ivr.numerals` knows it: pt, en or es."""
+    return spoken(lang).split("-")[0]
 
 
-def minutes_words(seconds: float, lang: str) -> str:
-    """A length of time as a person says it, in whole minutes rounded up: "cinco minutos", "an hour and a half"."""
-    base = spoken(lang).split("-")[0]
-    minute, minutes, hour, hours, hour_half, hours_half = _TIME[base]
-    total = max(1, -int(-seconds // 60))
-    whole, rest = divmod(total, 60)
-    said_minutes = minute if rest == 1 else minutes.format(n=_counting(rest, lang, feminine=False))
-    if whole == 0:
-        return said_minutes
-    count = _counting(whole, lang, feminine=True)
-    if rest == 30:
-        return hour_half if whole == 1 else hours_half.format(n=count)
-    said_hours = hour if whole == 1 else hours.format(n=count)
-    if rest == 0:
-        return said_hours
-    return said_hours + {"pt": " e ", "en": " and ", "es": " y "}[base] + said_minutes
+def number_words(value: Decimal | int | float, lang: str) -> str:
+    """A number in words: "mil e duzentos", "two point five". Raises ValueError for what is none."""
+    if isinstance(value, int):
+        return numerals.cardinal(value, base(lang))
+    return numerals.decimal(value if isinstance(value, Decimal) else Decimal(str(value)), base(lang))
 
 
-def _counting(n: int, lang: str, *, feminine: bool) -> str:
-    """A number before the noun it counts: "veintiún minutos", "vinte e duas horas"."""
-    said = number_words(n, lang)
-    for ending, instead in _BEFORE_A_NOUN[spoken(lang).split("-")[0]][feminine].items():
-        if said.endswith(ending):
-            return said.removesuffix(ending) + instead
-    return said
+def ordinal_words(n: int, lang: str) -> str:
+    """A place in an order, masculine: "terceiro", "twenty-second", "decimocuarto"."""
+    return numerals.ordinal(n, base(lang))
 
 
-def money_words(amount: float, currency: str, lang: str) -> str:
-    """An amount as it is said: "12 reais e 50 centavos"."""
-    base = spoken(lang).split("-")[0]
-    unit, units, cent, cents = MONEY[currency][base]
-    whole, rest = divmod(round(abs(amount) * 100), 100)
-    parts = []
-    if whole or not rest:
-        of = "de " if base != "en" and whole and whole % 1_000_000 == 0 else ""
-        parts.append(f"{whole} {of}{unit if whole == 1 else units}")
-    if rest:
-        parts.append(f"{rest} {cent if rest == 1 else cents}")
-    minus = {"pt": "menos ", "en": "minus ", "es": "menos "}[base] if amount < 0 else ""
-    return minus + {"pt": " e ", "en": " and ", "es": " con "}[base].join(parts)
+def digit_words(digits: str, lang: str) -> str:
+    """Figures one by one, as every voice reads them: "5 2 9".
+
+    In Brazil 6 is "meia" (half a dozen) wherever figures are read out: "seis" and "três" sound alike on a telephone.
+    """
+    return " ".join("meia" if digit == "6" and base(lang) == "pt" else digit for digit in digits)
+
+
+def spelled(text: str, lang: str) -> str:
+    """A code character by character, with a breath between them: "A, B, 1". Without it English would read "a" as an article."""
+    names = _SIGNS[base(lang)]
+    return ", ".join(names.get(char, digit_words(char, lang)) for char in text.upper() if not char.isspace())

@@ -32,11 +32,6 @@ def read_check(value: str) -> str:
     return value
 
 
-def spaced(digits: str) -> str:
-    """Digits one by one, as a voice reads them out."""
-    return " ".join(digits)
-
-
 def valid(check: str | None, digits: str) -> bool:
     """Whether `digits` pass `check`. The length is checked apart."""
     if check is None or check in ("length", "pin"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ivr import words
+from ivr import measures, words
 from ivr.facts import WAIT_LADDER_S
 from ivr.flow.expressions import parse_template
 from ivr.flow.fields import Audio, Spoken, Words
@@ -71,7 +71,7 @@ def sentences(lang: str) -> Iterator[Say]:
     """The built-in sentences in `lang`: those without values, every place up to 20, every wait that is announced, every key."""
     usual: dict[str, list[object]] = {
         "position": list(POSITIONS),
-        "minutes": [words.minutes_words(seconds, lang) for seconds in WAIT_LADDER_S],
+        "minutes": [measures.minutes_words(seconds, lang) for seconds in WAIT_LADDER_S],
         "key": [words.key_name(key, lang) for key in KEYS],
     }
     for key in words.SENTENCES[words.spoken(lang)].keys() - _FRAGMENTS:

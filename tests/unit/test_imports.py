@@ -44,6 +44,8 @@ PURE = (
     "ivr.moves",
     "ivr.prompts",
     "ivr.words",
+    "ivr.numerals",
+    "ivr.measures",
     "ivr.flow",
     "callback.model",
     "callback.states",

@@ -89,24 +89,26 @@ def test_a_flow_speaks_of_time_in_the_zone_of_its_first_hours() -> None:
     [
         ("", 7, "7", "7", "7"),
         ("", None, "", "", ""),
-        ("number", 1200, "1200", "1200", "1200"),
+        ("number", 1200, "mil e duzentos", "one thousand two hundred", "mil doscientos"),
+        ("number", "2.50", "dois vírgula cinco", "two point five", "dos punto cinco"),
+        ("number", "A7", "A7", "A7", "A7"),
+        ("", 2.5, "dois vírgula cinco", "two point five", "dos punto cinco"),
         ("minutes", 420, "sete minutos", "seven minutes", "siete minutos"),
         ("minutes", "90", "dois minutos", "two minutes", "dos minutos"),
         ("minutes", None, "alguns minutos", "a few minutes", "unos minutos"),
         ("digits", "4021", "4 0 2 1", "4 0 2 1", "4 0 2 1"),
-        ("spell", "AB1", "A B 1", "A B 1", "A B 1"),
-        ("money", 12.5, "12 reais e 50 centavos", "12 reais and 50 centavos", "12 reales con 50 centavos"),
-        ("phone", "+5511987654321", "1 1, 9 8 7 6 5, 4 3 2 1", "1 1, 9 8 7 6 5, 4 3 2 1", "1 1, 9 8 7 6 5, 4 3 2 1"),
-        ("date", "2026-03-17", "terça-feira, 17 de março", "Tuesday, March 17", "el martes 17 de marzo"),
-        ("date", NOW_MS, "terça-feira, 10 de março", "Tuesday, March 10", "el martes 10 de marzo"),
-        ("time", "14:30", "14h30", "2:30 PM", "2:30 de la tarde"),
-        ("time", "08:00", "8 horas", "8 AM", "8 de la mañana"),
-        ("time", "00:05", "0h05", "12:05 AM", "12:05 de la mañana"),
-        ("time", "12:00", "12 horas", "12 PM", "12 de la tarde"),
-        ("time", "20:15", "20h15", "8:15 PM", "8:15 de la noche"),
-        ("ordinal", 3, "3º", "3rd", "3º"),
-        ("ordinal", 11, "11º", "11th", "11º"),
-        ("ordinal", 22, "22º", "22nd", "22º"),
+        ("spell", "AB1", "A, B, 1", "A, B, 1", "A, B, 1"),
+        ("money", 12.5, "doze reais e cinquenta centavos", "twelve reais and fifty centavos", "doce reales con cincuenta centavos"),
+        ("phone", "+5511987654321", "1 1, 9 8 7 meia 5, 4 3 2 1", "1 1, 9 8 7 6 5, 4 3 2 1", "1 1, 9 8 7 6 5, 4 3 2 1"),
+        ("date", "2026-03-17", "terça-feira, dezessete de março", "Tuesday, March seventeenth", "el martes diecisiete de marzo"),
+        ("date", NOW_MS, "terça-feira, dez de março", "Tuesday, March tenth", "el martes diez de marzo"),
+        ("date", "2026-05-01", "sexta-feira, primeiro de maio", "Friday, May first", "el viernes primero de mayo"),
+        ("date", "2026-05-31", "domingo, trinta e um de maio", "Sunday, May thirty-first", "el domingo treinta y uno de mayo"),
+        ("time", "14:30", "quatorze e trinta", "two thirty PM", "dos y media de la tarde"),
+        ("time", "08:00", "oito horas", "eight AM", "ocho de la mañana"),
+        ("ordinal", 3, "terceiro", "third", "tercero"),
+        ("ordinal", 11, "décimo primeiro", "eleventh", "undécimo"),
+        ("ordinal", 22, "vigésimo segundo", "twenty-second", "vigésimo segundo"),
     ],
 )  # fmt: skip
 def test_a_value_is_said_as_people_say_it(filter_name: str, value: Any, pt: str, en: str, es: str) -> None:
@@ -116,12 +118,15 @@ def test_a_value_is_said_as_people_say_it(filter_name: str, value: Any, pt: str,
 @pytest.mark.parametrize(
     ("at", "pt", "en", "es"),
     [
-        ("2026-03-10 18:00", "hoje, às 18 horas", "today, at 6 PM", "hoy, a las 6 de la tarde"),
-        ("2026-03-11 08:30", "amanhã, às 8h30", "tomorrow, at 8:30 AM", "mañana, a las 8:30 de la mañana"),
-        ("2026-03-13 13:00", "na sexta-feira, 13 de março, às 13 horas", "on Friday, March 13, at 1 PM",
-         "el viernes 13 de marzo, a la 1 de la tarde"),
-        ("2026-03-14 01:30", "no sábado, 14 de março, à 1h30", "on Saturday, March 14, at 1:30 AM",
-         "el sábado 14 de marzo, a la 1:30 de la mañana"),
+        ("2026-03-10 18:00", "hoje, às dezoito horas", "today, at six PM", "hoy, a las seis de la tarde"),
+        ("2026-03-11 08:30", "amanhã, às oito e trinta", "tomorrow, at eight thirty AM",
+         "mañana, a las ocho y media de la mañana"),
+        ("2026-03-13 13:00", "na sexta-feira, treze de março, às treze horas", "on Friday, March thirteenth, at one PM",
+         "el viernes trece de marzo, a la una de la tarde"),
+        ("2026-03-14 01:30", "no sábado, quatorze de março, à uma e trinta", "on Saturday, March fourteenth, at one thirty AM",
+         "el sábado catorce de marzo, a la una y media de la madrugada"),
+        ("2026-03-10 12:00", "hoje, ao meio-dia", "today, at noon", "hoy, a las doce del mediodía"),
+        ("2026-03-11 00:00", "amanhã, à meia-noite", "tomorrow, at midnight", "mañana, a las doce de la noche"),
     ],
 )  # fmt: skip
 def test_a_moment_stands_in_a_sentence(at: str, pt: str, en: str, es: str) -> None:
@@ -142,7 +147,8 @@ def test_a_moment_stands_in_a_sentence(at: str, pt: str, en: str, es: str) -> No
     ],
 )
 def test_a_telephone_number_is_read_in_the_groups_of_its_country(number: str, said: str) -> None:
-    assert phone_words(number) == said
+    assert phone_words(number, "en") == said
+    assert phone_words(number, "pt-BR") == said
 
 
 @pytest.mark.parametrize(
@@ -182,6 +188,24 @@ def test_a_value_in_a_url_cannot_break_out_of_its_place() -> None:
         filled("/c/{{ x }}?n={{ y }}", env(x="../a b", y="1&admin=1#"), in_url=True)
         == "/c/..%2Fa%20b?n=1%26admin%3D1%23"
     )
+
+
+@pytest.mark.parametrize(
+    ("day", "pt", "en", "es"),
+    [
+        ("2027-05-04", "quatro de maio de dois mil e vinte e sete", "May fourth, twenty twenty-seven",
+         "el cuatro de mayo de dos mil veintisiete"),
+        ("1980-01-01", "primeiro de janeiro de mil novecentos e oitenta", "January first, nineteen eighty",
+         "el primero de enero de mil novecientos ochenta"),
+        ("2025-12-24", "quarta-feira, vinte e quatro de dezembro", "Wednesday, December twenty-fourth",
+         "el miércoles veinticuatro de diciembre"),
+        ("2026-12-24", "quinta-feira, vinte e quatro de dezembro", "Thursday, December twenty-fourth",
+         "el jueves veinticuatro de diciembre"),
+    ],
+)  # fmt: skip
+def test_a_day_far_away_in_another_year_is_said_with_its_year(day: str, pt: str, en: str, es: str) -> None:
+    said = [spoken_text("{{ x | date }}", env(lang, x=day), SAO_PAULO) for lang in ("pt-BR", "en", "es")]
+    assert said == [pt, en, es]
 
 
 def test_a_day_may_be_given_as_a_date_or_a_moment() -> None:

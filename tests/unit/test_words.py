@@ -8,7 +8,8 @@ from itertools import product
 import pytest
 
 from ivr.facts import WAIT_LADDER_S
-from ivr.words import MONEY, SENTENCES, minutes_words, money_words, number_words, option, sentence, spoken
+from ivr.measures import MONEY, clock_words, minutes_words, money_words
+from ivr.words import SENTENCES, digit_words, key_name, number_words, option, places, sentence, spelled, spoken
 
 LANGUAGES = ("pt-BR", "en", "es")
 
@@ -102,27 +103,30 @@ def test_every_announced_wait_is_in_words(lang: str, seconds: int) -> None:
     assert "{" not in sentence("wait", lang, minutes=said)
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
-def test_no_two_numbers_sound_alike(lang: str) -> None:
-    said = [number_words(n, lang) for n in range(100)]
-    assert len(set(said)) == 100
-    assert not any(char.isdigit() for word in said for char in word)
-    assert (number_words(100, lang), number_words(-1, lang)) == ("100", "-1")
-
-
 @pytest.mark.parametrize(
     ("amount", "currency", "pt", "en", "es"),
     [
-        (0, "BRL", "0 reais", "0 reais", "0 reales"),
-        (1, "BRL", "1 real", "1 real", "1 real"),
-        (0.01, "BRL", "1 centavo", "1 centavo", "1 centavo"),
-        (12.5, "BRL", "12 reais e 50 centavos", "12 reais and 50 centavos", "12 reales con 50 centavos"),
-        (0.995, "USD", "1 dólar", "1 dollar", "1 dólar"),
-        (-2.01, "EUR", "menos 2 euros e 1 centavo", "minus 2 euros and 1 cent", "menos 2 euros con 1 céntimo"),
-        (1_000_000, "BRL", "1000000 de reais", "1000000 reais", "1000000 de reales"),
-        (2_500_000, "BRL", "2500000 reais", "2500000 reais", "2500000 reales"),
+        (0, "BRL", "zero reais", "zero reais", "cero reales"),
+        (1, "BRL", "um real", "one real", "un real"),
+        (2, "BRL", "dois reais", "two reais", "dos reales"),
+        (0.01, "BRL", "um centavo", "one centavo", "un centavo"),
+        (0.5, "BRL", "cinquenta centavos", "fifty centavos", "cincuenta centavos"),
+        (12.5, "BRL", "doze reais e cinquenta centavos", "twelve reais and fifty centavos", "doce reales con cincuenta centavos"),
+        (21.21, "BRL", "vinte e um reais e vinte e um centavos", "twenty-one reais and twenty-one centavos",
+         "veintiún reales con veintiún centavos"),
+        (101, "USD", "cento e um dólares", "one hundred one dollars", "ciento un dólares"),
+        (200, "EUR", "duzentos euros", "two hundred euros", "doscientos euros"),
+        (0.995, "USD", "um dólar", "one dollar", "un dólar"),
+        (1999.99, "BRL", "mil novecentos e noventa e nove reais e noventa e nove centavos",
+         "one thousand nine hundred ninety-nine reais and ninety-nine centavos",
+         "mil novecientos noventa y nueve reales con noventa y nueve centavos"),
+        (-2.01, "EUR", "menos dois euros e um centavo", "minus two euros and one cent", "menos dos euros con un céntimo"),
+        (-0.001, "EUR", "zero euros", "zero euros", "cero euros"),
+        (1_000_000, "BRL", "um milhão de reais", "one million reais", "un millón de reales"),
+        (2_500_000, "BRL", "dois milhões e quinhentos mil reais", "two million five hundred thousand reais",
+         "dos millones quinientos mil reales"),
     ],
-)
+)  # fmt: skip
 def test_money_is_said_as_people_say_it(amount: float, currency: str, pt: str, en: str, es: str) -> None:
     assert [money_words(amount, currency, lang) for lang in LANGUAGES] == [pt, en, es]
 
@@ -131,3 +135,68 @@ def test_every_currency_has_every_language() -> None:
     assert all(
         set(names) == {"pt", "en", "es"} and all(len(n) == 4 for n in names.values()) for names in MONEY.values()
     )
+
+
+@pytest.mark.parametrize(
+    ("at", "pt", "en", "es"),
+    [
+        ((0, 0), "meia-noite", "midnight", "doce de la noche"),
+        ((0, 5), "meia-noite e cinco", "twelve oh five AM", "doce y cinco de la noche"),
+        ((1, 0), "uma hora", "one AM", "una de la madrugada"),
+        ((1, 30), "uma e trinta", "one thirty AM", "una y media de la madrugada"),
+        ((2, 15), "duas e quinze", "two fifteen AM", "dos y cuarto de la madrugada"),
+        ((8, 0), "oito horas", "eight AM", "ocho de la mañana"),
+        ((8, 1), "oito e um", "eight oh one AM", "ocho y uno de la mañana"),
+        ((11, 59), "onze e cinquenta e nove", "eleven fifty-nine AM", "once y cincuenta y nueve de la mañana"),
+        ((12, 0), "meio-dia", "noon", "doce del mediodía"),
+        ((12, 30), "doze e trinta", "twelve thirty PM", "doce y media de la tarde"),
+        ((13, 0), "treze horas", "one PM", "una de la tarde"),
+        ((14, 30), "quatorze e trinta", "two thirty PM", "dos y media de la tarde"),
+        ((18, 59), "dezoito e cinquenta e nove", "six fifty-nine PM", "seis y cincuenta y nueve de la tarde"),
+        ((19, 0), "dezenove horas", "seven PM", "siete de la noche"),
+        ((21, 0), "vinte e uma horas", "nine PM", "nueve de la noche"),
+        ((22, 45), "vinte e duas e quarenta e cinco", "ten forty-five PM", "diez y cuarenta y cinco de la noche"),
+    ],
+)
+def test_a_time_of_day_is_said_by_the_clock_of_the_country(at: tuple[int, int], pt: str, en: str, es: str) -> None:
+    assert [clock_words(*at, lang) for lang in LANGUAGES] == [pt, en, es]
+
+
+@pytest.mark.parametrize("at", [(24, 0), (12, 60), (-1, 0)])
+def test_a_time_that_no_clock_shows_is_refused(at: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="is no time of day"):
+        clock_words(*at, "en")
+
+
+@pytest.mark.parametrize(
+    ("digits", "pt", "en", "es"),
+    [("4021", "4 0 2 1", "4 0 2 1", "4 0 2 1"), ("166", "1 meia meia", "1 6 6", "1 6 6"), ("", "", "", "")],
+)
+def test_figures_are_read_one_by_one_and_six_is_half_a_dozen_in_brazil(digits: str, pt: str, en: str, es: str) -> None:
+    assert [digit_words(digits, lang) for lang in LANGUAGES] == [pt, en, es]
+
+
+@pytest.mark.parametrize(
+    ("code", "pt", "en", "es"),
+    [
+        ("ab-16", "A, B, hífen, 1, meia", "A, B, dash, 1, 6", "A, B, guion, 1, 6"),
+        ("w y", "W, Y", "W, Y", "doble ve, i griega"),
+        ("a@b.c", "A, arroba, B, ponto, C", "A, at, B, dot, C", "A, arroba, B, punto, C"),
+    ],
+)
+def test_a_code_is_spelled(code: str, pt: str, en: str, es: str) -> None:
+    assert [spelled(code, lang) for lang in LANGUAGES] == [pt, en, es]
+
+
+def test_a_key_has_a_name_and_a_sentence_knows_what_it_needs() -> None:
+    assert [key_name("*", lang) for lang in LANGUAGES] == ["estrela", "star", "asterisco"]
+    assert key_name("7", "en") == "7"
+    assert places("booked_later", "en") == {"day", "time"}
+    assert places("hold", "en") == set()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_no_two_numbers_sound_alike(lang: str) -> None:
+    said = [number_words(n, lang) for n in range(3000)]
+    assert len(set(said)) == 3000
+    assert not any(char.isdigit() for word in said for char in word)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from ivr.flow.checks import read_check, spaced, valid
+from ivr.flow.checks import read_check, valid
 from ivr.flow.fields import DigitCount, Duration, Key, Marker, PromptRef, Target, VariableName
 from ivr.flow.steps.base import OptionalTarget, Step
 from ivr.flow.steps.tries import try_again
@@ -74,7 +74,7 @@ class Collect(Step):
         return self._ask(turning)
 
     def _read_back(self, turning: Turning) -> Move:
-        turning.tell("read_back", digits=spaced(turning.at["heard"]))
+        turning.tell("read_back", digits=turning.digits(turning.at["heard"]))
         return turning.gather(1)
 
     def _confirmed(self, turning: Turning, digits: str, tries: int) -> Move:

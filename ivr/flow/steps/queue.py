@@ -219,7 +219,7 @@ class QueueStep(Step):
         if offer.prompt is not None:
             turning.say(offer.prompt)
         else:
-            turning.tell("offer", key=offer.key)
+            turning.tell("offer", key=turning.key_name(offer.key))
 
 
 def _rung(wait_s: int) -> int:
