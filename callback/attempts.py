@@ -153,6 +153,9 @@ def talk_ended(line: Line, caller: Caller, outcome: Outcome) -> None:
         log.info("talk_ended_late", call=caller.call)
         return
     entry = line.store.entry(attempt.entry)
+    if leg is Leg.AGENT and attempt.agent_call != caller.call:
+        log.info("talk_goes_on_without", call=caller.call, attempt=attempt.id)  # he has handed it over
+        return
     # An agent has waited in the room while the customer was rung, and the room has sent him away: nobody may be led to it now.
     left_early = leg is Leg.AGENT and entry and entry.attempt == attempt.id and entry.state is EntryState.DIALING
     if left_early and leg_ended(line, attempt.id, leg, Outcome.CANCELED) != "late":
@@ -176,6 +179,8 @@ def ended(line: Line, caller: Caller, outcome: Outcome, reason: str) -> None:
         entry = line.store.entry(entry_id) if entry_id else None
         if entry and entry.mode is Mode.LIVE and entry.call == caller.call:
             caller_gone(line, entry, caller.call, never_met=caller.room != entry.attempt)
+        elif entry and entry.state is EntryState.CONNECTED and entry.attempt:
+            _other_side_gone(line, entry, caller.call)
         return
     line.store.phone_down(caller.attempt, caller.leg, caller.call, line.clock.now_ms())
     attempt = line.store.attempt(caller.attempt)
@@ -191,6 +196,13 @@ def ended(line: Line, caller: Caller, outcome: Outcome, reason: str) -> None:
         talk_ended(line, caller, Outcome.ANSWERED if caller.room == attempt.id else Outcome.FAILED)
     else:
         leg_ended(line, attempt.id, caller.leg or Leg.CUSTOMER, outcome, reason)
+
+
+def _other_side_gone(line: Line, entry: Entry, call: str) -> None:
+    """The call of the one to whom the talk was handed over has ended, if this is the one."""
+    attempt = line.store.attempt(entry.attempt)
+    if attempt and attempt.agent_call == call:
+        side_gone(line, attempt, entry, Leg.AGENT)
 
 
 def gone(line: Line, attempt: str) -> None:

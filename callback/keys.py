@@ -24,16 +24,18 @@ NAMES: Final[dict[str, str]] = {
     # what follows from those, kept by the same scripts so that a read need not scan
     "lanes": "lanes:",  # SET of a queue: its lanes that are not empty
     "queues": "queues",  # SET: the queues with a lane that is not empty
+    "personal": "personal",  # SET: the lanes (queue|agent:id) that only one agent serves and that are not empty
     "callers": "callers:",  # ZSET of a queue: member of a waiting live caller -> entered
     "callbacks": "callbacks:",  # ZSET of a queue: member of a waiting callback -> place in line
     "promises": "promises:",  # ZSET of a queue: callback, waiting or scheduled -> promised by
     "expiries": "expiries",  # ZSET: callback that has not ended -> expires
     "live": "live",  # ZSET: entry whose caller is on the line -> to be heard of again by
     "phones": "phones:",  # HASH of a queue: keyed hash of a number -> its one open callback
-    "call": "call:",  # STRING of a call id: the entry it stands for; empty: the call is over
+    "call": "call:",  # STRING of a call id: the entry it stands for, or talks to (handed over); empty: the call is over
     "crew": "crew:",  # SET of a queue: its agents that are signed in
     "staffed": "staffed:",  # SET of a queue: its agents that are signed in and not paused
     "everyone": "everyone",  # SET of all agent ids
+    "telephones": "telephones",  # HASH of the address of an agent's telephone -> free, in_use, gone; not there: never heard
     # what is folded from the events, by callback.board
     "folded": "folded",  # STRING: id of the last event folded
     "day": "day:",  # STRING of yyyy-mm-dd:queue: the day's totals as JSON

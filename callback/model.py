@@ -41,6 +41,14 @@ class AgentState(StrEnum):
     PAUSED = "paused"
 
 
+class PhoneState(StrEnum):
+    """What the network says of an agent's telephone. A provider may say nothing of it, ever."""
+
+    FREE = "free"
+    IN_USE = "in_use"  # ringing or talking, by a call of ours or any other
+    GONE = "gone"  # switched off, unplugged, not registered
+
+
 class Leg(StrEnum):
     """Whose phone a call of an attempt rings. The live caller of an attempt is moved, not rung."""
 
@@ -73,6 +81,13 @@ class Place(StrEnum):
 
     KEEP = "keep"
     DUE = "due"
+
+
+class Transfers(StrEnum):
+    """Where a caller stands whom an agent sends to this queue."""
+
+    KEEP = "keep"  # in the place that he had: by when he first entered a queue
+    END = "end"  # behind those who wait
 
 
 class Closing(StrEnum):
@@ -145,6 +160,8 @@ class Queue:
     short_ms: int = 5_000  # abandoned within: a short abandon
     handle_ms: int = 180_000  # prior of the handle time, for the wait estimate before there is data
     caller_id: str = ""  # what the phone rung shows; empty: the provider's default
+    record: bool = False  # its talks are recorded
+    transfers: Transfers = Transfers.KEEP
     closing: Closing = Closing.NEXT_OPENING
     callbacks: Callbacks = Callbacks()
 
@@ -175,6 +192,7 @@ class Entry:
     retry_ms: int = 0
     tries: dict[str, int] = field(default_factory=dict)  # outcomes of the customer's leg so far
     held_ms: int = 0  # customer_first: since when the customer we rang holds, 0 he does not
+    first_ms: int = 0  # a transferred caller: when he first entered a queue (`entered_ms`: this one); else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +229,23 @@ class Attempt:
     placed: frozenset[Leg] = frozenset()  # the legs whose call was placed
     connected_ms: int = 0
     over: str = ""  # why it ended; empty while it runs
+    moved_entry: str = ""  # ended by a transfer: the place that its customer was given, in `moved_queue`
+    moved_queue: str = ""
+    moved_unknown: bool = False  # nobody is what the agent named: it is the old place
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """A customer and an agent who talk now. `agent` is empty when the talk was handed over to somebody else."""
+
+    attempt: str
+    entry: str
+    queue: str
+    agent: str
+    since_ms: int
+    number: str
+    agent_call: str
+    customer_call: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,21 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """What `transfer` writes: the customer on `call` waits in `queue` from now on. `last`: behind those who wait; `unknown`:
+    nobody is what the agent named; `reopen`: also when the end of the agent's call was told before."""
+
+    call: str
+    queue: str
+    skills: tuple[str, ...]
+    heard_by_ms: int
+    by: str
+    last: bool = False
+    unknown: bool = False
+    reopen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Ahead:
     """A queue seen from one place in it. `able`: agents signed in, paused ones too, that have the skills
     asked for. `ready`: idle ones, counted no further than `ahead` + 1."""
@@ -142,6 +157,7 @@ def entry_of(name: str, row: Mapping[str, str]) -> Entry:
         retry_ms=int(row["retry_ms"]),
         tries={key[len("tries_") :]: int(value) for key, value in row.items() if key.startswith("tries_")},
         held_ms=int(row["held_ms"]),
+        first_ms=int(row.get("first_ms", 0)),
     )
 
 
@@ -178,4 +194,7 @@ def attempt_of(name: str, row: Mapping[str, str]) -> Attempt:
         placed=frozenset(leg for leg in Leg if row[f"{leg}_placed"] == "1"),
         connected_ms=int(row["connected_ms"]),
         over=row["over"],
+        moved_entry=row.get("moved_entry", ""),
+        moved_queue=row.get("moved_queue", ""),
+        moved_unknown=row.get("moved_unknown") == "1",
     )

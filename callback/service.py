@@ -11,11 +11,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from callback import attempts, places
+from callback import attempts, places, talks
 from callback.attempts import Begun
 from callback.estimate import Estimator
 from callback.jobs import Task
-from callback.model import Agent, AgentState, Attempt, Entry, Leg, Queue, QueueSnapshot, Snapshot
+from callback.model import (
+    Agent,
+    AgentState,
+    Attempt,
+    Entry,
+    Leg,
+    PhoneState,
+    Queue,
+    QueueSnapshot,
+    Snapshot,
+    Talk,
+)
 from callback.policy import NumberRules, Opening
 from callback.rows import QueueCounts
 from callback.store import Store
@@ -35,7 +46,7 @@ from ivr.asks import (
 )
 from ivr.calls import Caller
 from ivr.clock import Clock
-from ivr.facts import Facts, PlaceFacts, QueueFacts
+from ivr.facts import Facts, PlaceFacts, QueueFacts, TalkFacts
 from ivr.inputs import Answer, Outcome
 
 GRACE_MS = 10_000  # a held caller may be heard of so much later than he said
@@ -59,6 +70,7 @@ class LineFacts:
     now_ms: int
     _queues: dict[str, QueueFacts]
     _places: dict[str, PlaceFacts | None]
+    _talks: dict[str, TalkFacts]
 
     def queue(self, name: str) -> QueueFacts:
         if name not in self._queues:
@@ -69,6 +81,11 @@ class LineFacts:
         if entry not in self._places:
             self._places[entry] = places.place_facts(self.line, entry)
         return self._places[entry]
+
+    def talk(self, attempt: str) -> TalkFacts:
+        if attempt not in self._talks:
+            self._talks[attempt] = talks.talk_facts(self.line, attempt)
+        return self._talks[attempt]
 
 
 @dataclass(frozen=True)
@@ -118,7 +135,7 @@ class Line:
                 raise TypeError("the line does not fetch; the shell carries out `Fetch` itself")
 
     def facts(self) -> Facts:
-        return LineFacts(self, self.clock.now_ms(), {}, {})
+        return LineFacts(self, self.clock.now_ms(), {}, {}, {})
 
     def held(self, caller: Caller, until_ms: int) -> None:
         """The caller is on hold and will be heard of again by `until_ms`."""
@@ -136,8 +153,45 @@ class Line:
     def talk_ended(self, caller: Caller, outcome: Outcome) -> None:
         attempts.talk_ended(self, caller, outcome)
 
+    def transferred(self, caller: Caller, to: str) -> bool:
+        return talks.transferred(self, caller, to)
+
     def ended(self, caller: Caller, outcome: Outcome, reason: str) -> None:
         attempts.ended(self, caller, outcome, reason)
+
+    # what the network tells
+
+    def phone(self, address: str, state: PhoneState) -> None:
+        """The telephone at `address` (as `Agent.phone` has it) is free, in use or gone. Idempotent.
+
+        Its agents who are ready are paused while it is not free, with the reason `phone_in_use` or `phone_gone`, and ready
+        again when it is. Whoever would become ready meanwhile is paused so instead. During an attempt nothing happens.
+        """
+        if self.store.phone(address, state, self.clock.now_ms()):
+            self.match()
+
+    def handed_over(self, call: str, *, to_phone: str, to_call: str) -> bool:
+        """The agent has handed his customer (`call`) over, from his own telephone: he talks on with whoever is at `to_phone`,
+        whose call is `to_call`. connected -> connected, with that agent, or with nobody of ours; the first one wraps up.
+
+        Also when the word of it comes after the end of the first agent's call. False: no such talk (any more).
+        """
+        return talks.handed_over(self, call, to_phone, to_call)
+
+    # talks
+
+    def transfer(self, talk: str, to: str, by: str) -> Entry:
+        """Send the customer of `talk` (an attempt or an entry) on to `to`: a queue, or `agent:<id>`. connected -> waiting.
+
+        He waits as a caller on the line, under the same id, in his old place (a queue may say otherwise: `transfers: end`);
+        the agent wraps up. An agent gets him as soon as he is free; once that agent is paused or offline, whoever serves the
+        queue gets him. `by`: who asked, for the event. Raises NotTalking and UnknownTarget.
+        """
+        return talks.transfer(self, talk, to, by)
+
+    def talks(self) -> tuple[Talk, ...]:
+        """Who talks with whom now, the longest talk first."""
+        return talks.talks(self)
 
     # what a worker asks
 

@@ -21,10 +21,7 @@ class Row:
     score: str
     overdue: str
     moves: frozenset[str]
-
-    @property
-    def ended(self) -> bool:
-        return not self.moves
+    ended: bool = False
 
 
 def _to(*states: EntryState | AgentState) -> frozenset[str]:
@@ -62,6 +59,7 @@ ENTRY: Final[Mapping[EntryState, Row]] = {
     _E.CONNECTED: Row(
         "when the talk is to be looked at",
         "reconciled with the provider: still up, or completed",
+        # connected -> connected: the agent hands the talk over to another; -> waiting: he sends the customer on
         _to(_E.CONNECTED, _E.COMPLETED, _E.WAITING, _E.SCHEDULED, _E.FAILED, _E.ABANDONED),
     ),
     _E.SCHEDULED: Row(
@@ -69,31 +67,39 @@ ENTRY: Final[Mapping[EntryState, Row]] = {
         "waits in line",
         _to(_E.WAITING, _E.SCHEDULED, _E.CANCELLED, _E.RESERVED),
     ),
-    _E.COMPLETED: Row("", "", frozenset()),
-    _E.ABANDONED: Row("", "", frozenset()),
-    _E.FLOWED_OUT: Row("", "", frozenset()),
-    _E.CANCELLED: Row("", "", frozenset()),
-    _E.FAILED: Row("", "", frozenset()),
-    _E.EXPIRED: Row("", "", frozenset()),
+    # The end of the agent's call may be told before the word that he sent the customer on, or handed him over (`reopen`).
+    _E.COMPLETED: Row("", "", _to(_E.WAITING, _E.CONNECTED), ended=True),
+    _E.ABANDONED: Row("", "", frozenset(), ended=True),
+    _E.FLOWED_OUT: Row("", "", frozenset(), ended=True),
+    _E.CANCELLED: Row("", "", frozenset(), ended=True),
+    _E.FAILED: Row("", "", frozenset(), ended=True),
+    _E.EXPIRED: Row("", "", frozenset(), ended=True),
 }
 
 _A = AgentState
 AGENT: Final[Mapping[AgentState, Row]] = {
     _A.OFFLINE: Row("since", "", _to(_A.READY, _A.PAUSED)),
-    _A.READY: Row("idle since: the longest idle is served first", "", _to(_A.OFFLINE, _A.PAUSED, _A.RESERVED)),
+    # -> on call from any state but offline: a colleague hands him a talk over
+    _A.READY: Row(
+        "idle since: the longest idle is served first", "", _to(_A.OFFLINE, _A.PAUSED, _A.RESERVED, _A.ON_CALL)
+    ),
     _A.RESERVED: Row("deadline, that of the entry", "with the entry", _to(_A.READY, _A.ON_CALL, _A.PAUSED, _A.OFFLINE)),
     _A.ON_CALL: Row(
         "when the talk is to be looked at, that of the entry",
         "with the entry",
         _to(_A.WRAP_UP, _A.READY, _A.PAUSED, _A.OFFLINE),
     ),
-    _A.WRAP_UP: Row("deadline", "ready, or what was asked for during the call", _to(_A.READY, _A.PAUSED, _A.OFFLINE)),
-    _A.PAUSED: Row("since", "", _to(_A.READY, _A.OFFLINE, _A.PAUSED)),
+    _A.WRAP_UP: Row(
+        "deadline",
+        "ready, or what was asked for during the call",
+        _to(_A.READY, _A.PAUSED, _A.OFFLINE, _A.ON_CALL),
+    ),
+    _A.PAUSED: Row("since", "", _to(_A.READY, _A.OFFLINE, _A.PAUSED, _A.ON_CALL)),
 }
 
 
 def lua_moves() -> str:
-    """Both tables as the Lua table `MOVES`: `MOVES.entry.waiting.reserved` is true."""
+    """Both tables as the Lua table `MOVES`: `MOVES.entry.waiting.reserved` is true, and so is `MOVES.ended.completed`."""
 
     def rows(table: Mapping[EntryState, Row] | Mapping[AgentState, Row]) -> str:
         return ", ".join(
@@ -101,4 +107,5 @@ def lua_moves() -> str:
             for state, row in table.items()
         )
 
-    return f"local MOVES = {{entry = {{{rows(ENTRY)}}}, agent = {{{rows(AGENT)}}}}}\n"
+    ended = ", ".join(f"{state.value} = true" for state, row in ENTRY.items() if row.ended)
+    return f"local MOVES = {{entry = {{{rows(ENTRY)}}}, agent = {{{rows(AGENT)}}}, ended = {{{ended}}}}}\n"

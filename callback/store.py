@@ -16,11 +16,12 @@ from typing import Any
 from redis import Redis
 
 from callback.keys import Keys
-from callback.model import Agent, AgentState, Attempt, Closing, Entry, EntryState, Leg, Queue
+from callback.model import Agent, AgentState, Attempt, Closing, Entry, EntryState, Leg, PhoneState, Queue
 from callback.policy import Next
 from callback.rows import (
     Ahead,
     Choice,
+    Move,
     NewEntry,
     Pair,
     QueueCounts,
@@ -202,6 +203,25 @@ class Store:
         )
         return code, calls
 
+    def transfer(self, attempt: str, move: Move, queues: Mapping[str, Queue], now_ms: int) -> tuple[str, str]:
+        """(`late` | `moved`, the agent's call to hang up)."""
+        code, *call = self._run(
+            "transfer",
+            self.keys.of("attempt", attempt),
+            now_ms,
+            *(attempt, move.call, move.queue, "+".join(sorted(move.skills)), int(move.last), move.heard_by_ms, move.by),
+            *(int(move.unknown), int(move.reopen)),
+            queues=queues,
+        )
+        return code, call[0] if call else ""
+
+    def handed_over(
+        self, attempt: str, call: str, agent: str, to_call: str, queues: Mapping[str, Queue], now_ms: int
+    ) -> str:
+        """`handed` | `again` | `late`. `agent`: whose telephone the talk is on now, empty: nobody's of ours."""
+        arguments = (attempt, call, agent, to_call)
+        return str(self._run("handed_over", self.keys.of("attempt", attempt), now_ms, *arguments, queues=queues))
+
     def tell(self, entry: str, attempt: str, why: str, queues: Mapping[str, Queue], now_ms: int) -> bool:
         return bool(self._run("tell", self.keys.of("entry", entry), now_ms, entry, attempt, why, queues=queues))
 
@@ -251,6 +271,10 @@ class Store:
     def agent_asks(self, agent: str, act: str, reason: str, now_ms: int) -> str:
         """`done` | `later` | `offline` | `unknown`; `act`: sign_in, ready, paused, offline, wrap_up_done."""
         return str(self._run("agent", self.keys.of("agent", agent), now_ms, agent, act, reason))
+
+    def phone(self, address: str, state: PhoneState, now_ms: int) -> bool:
+        """Whether some agent is ready by it."""
+        return bool(self._run("phone", self.keys.of("telephones"), now_ms, address, state))
 
     # reads
 
@@ -320,6 +344,20 @@ class Store:
             rows = pipe.execute()
         found = [(name, {text(k): text(v) for k, v in row.items()}) for name, row in zip(ids, rows, strict=True) if row]
         return [entry_of(name, fields) for name, fields in found if fields["state"] == EntryState.WAITING]
+
+    def entry_on(self, call: str) -> Entry | None:
+        """The entry of a customer's call: one that phoned in, or that we placed for an attempt."""
+        found: Any = self.redis.get(self.keys.of("call", call))
+        tried = None if found else self.attempt(call.removesuffix("-c"))
+        name = str(text(found)) if found else tried.entry if tried else ""
+        return self.entry(name) if name else None
+
+    def connected(self) -> list[tuple[Entry, Attempt]]:
+        """Everybody who talks."""
+        ids: Any = self.redis.zrange(self.keys.of("entries", EntryState.CONNECTED), 0, -1)
+        entries = [entry for entry in (self.entry(text(name)) for name in ids) if entry]
+        pairs = [(entry, self.attempt(entry.attempt)) for entry in entries if entry.state is EntryState.CONNECTED]
+        return [(entry, attempt) for entry, attempt in pairs if attempt]
 
     def scheduled(self, queue: str, limit: int) -> list[Entry]:
         """The scheduled callbacks of `queue`, the next due first, the first `limit`."""

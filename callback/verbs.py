@@ -50,7 +50,14 @@ def dial(hands: Hands, attempt: str, leg: str) -> None:
         # This process was frozen after it had won: whoever swept may be dialling by now.
         log.warning("dial_dropped_late", attempt=attempt, leg=leg)
         return
-    outgoing = Outgoing(begun.call, begun.to, begun.caller_id, begun.ring_ms, detect_machine=begun.leg is Leg.CUSTOMER)
+    outgoing = Outgoing(
+        begun.call,
+        begun.to,
+        begun.caller_id,
+        begun.ring_ms,
+        detect_machine=begun.leg is Leg.CUSTOMER,
+        beside=_beside(begun),
+    )
     try:
         hands.calls.place(
             outgoing, FLOWS[begun.leg], attempt=attempt, leg=leg, lang=begun.lang, values=_values(begun, hands.clock)
@@ -112,6 +119,13 @@ def tell(hands: Hands, entry: str) -> None:
 
 
 VERBS: Final[Mapping[str, Callable[..., None]]] = {"dial": dial, "connect": connect, "hang_up": hang_up, "tell": tell}
+
+
+def _beside(begun: Begun) -> str:
+    """The call that this one will talk to, as far as it is up: the customer who holds, or the agent who waits for him."""
+    if begun.leg is Leg.AGENT:
+        return begun.entry.call if begun.entry.mode is Mode.LIVE else ""
+    return begun.attempt.agent_call if Leg.AGENT in begun.attempt.placed else ""
 
 
 def _values(begun: Begun, clock: Clock) -> dict[str, str | int]:

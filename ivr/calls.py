@@ -68,13 +68,25 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A call to place. `call` is our id for it: it is the provider's key against dialling twice and the key of `find`."""
+    """A call to place. `call` is our id for it: it is the provider's key against dialling twice and the key of `find`.
+
+    `beside`: a call that this one will talk to, so the network places it where that one is; empty: wherever it likes.
+    """
 
     call: str
     to: str
     caller_id: str
     ring_ms: int
     detect_machine: bool = False
+    beside: str = ""
+
+
+class Listening(StrEnum):
+    """How a supervisor takes part in a talk."""
+
+    LISTEN = "listen"  # nobody hears him
+    WHISPER = "whisper"  # only the call that he listens to hears him
+    BARGE = "barge"  # both sides hear him
 
 
 class Provider(Protocol):
@@ -97,6 +109,17 @@ class Provider(Protocol):
 
     def find(self, call: str) -> Found:
         """What the network knows of `call`, for reconciling after a crash or silence."""
+        ...
+
+    def listen(self, phone: str, call: str, mode: Listening) -> None:
+        """Ring `phone`; who answers there takes part in the talk of `call` (the agent's: in a whisper only he hears). Raises
+        `Refused` (no such phone, or it cannot be rung) and `Gone` (`call` is not up)."""
+        ...
+
+    def record(self, call: str, on: bool) -> None:
+        """Record the talk of `call` (the customer's) from now on, or stop doing so; what was recorded stays, and is gone on
+        with. Twice the same is nothing. Raises `Gone` when `call` is not up, and `Refused` where the network cannot begin
+        now what it was not told to record when the talk began (`Join.record`)."""
         ...
 
 
@@ -134,6 +157,12 @@ class LinePort(Protocol):
 
     def talk_ended(self, caller: Caller, outcome: Outcome) -> None:
         """The other side of the talk has left (`answered`), or the room never filled (any other outcome)."""
+        ...
+
+    def transferred(self, caller: Caller, to: str) -> bool:
+        """The agent has sent this customer on to `to` (a queue, an agent's id or phone) from his own telephone. True: the
+        customer waits there; nobody known is `to`: he waits in the queue of the talk again, in his old place. False: he was
+        in no talk (any more)."""
         ...
 
     def ended(self, caller: Caller, outcome: Outcome, reason: str) -> None:
@@ -182,8 +211,14 @@ class Calls:
         """A held call was taken out of its hold for `attempt`."""
         return self._keep(call, -1, lambda: self._wake(call, None, Joined(attempt)))
 
+    def transferred(self, call: str, to: str) -> Reply:
+        """The agent has sent the customer `call` on to `to` from his own telephone: the customer hears so and waits there.
+        Repeated: the stored reply, no change."""
+        return self._keep(call, -1, lambda: self._transferred(call, to))
+
     def ended(self, call: str, outcome: Outcome) -> None:
-        """The call is over. Idempotent: the line hears of it each time and acts once."""
+        """The call is over. Idempotent: the line hears of it each time and acts once. One that runs no flow may be the other side
+        of a talk that an agent has handed over."""
         while saved := self.sessions.load(call):
             session = saved.session
             if not session.ended:
@@ -193,7 +228,8 @@ class Calls:
                 session = turn.session
             self.line.ended(_caller(session), outcome, session.ended)
             return
-        log.warning("a call ended that we never knew", call=call)
+        log.info("a call ended that runs no flow", call=call)
+        self.line.ended(Caller(call), outcome, "")
 
     def place(
         self,
@@ -234,6 +270,16 @@ class Calls:
         self.sessions.save(engine.start(self.flows, session), None, (), read_at=None)
         return self._wake(call, 0, Started())
 
+    def _transferred(self, call: str, to: str) -> Reply:
+        saved = self.sessions.load(call)
+        if saved is not None and saved.session.room:
+            self.line.transferred(_caller(saved.session), to)
+            return self._wake(call, saved.session.turn, DialEnded(Outcome.ANSWERED))
+        if saved is not None and saved.instruction is not None:
+            log.info("late or double transfer", call=call, at=saved.session.turn)
+            return Reply(call, saved.session.turn, saved.instruction)
+        return _unknown(call)
+
     def _wake(self, call: str, turn: int | None, given: Input) -> Reply:
         """Run one turn; `turn` None: whichever turn it is at (the line's own moves come when they come)."""
         saved = self.sessions.load(call) if turn is None else self.sessions.at(call, turn)
@@ -252,9 +298,7 @@ class Calls:
                 self._hold(result)
                 return Reply(call, result.session.turn, result.instruction)
             saved = self.sessions.load(call)
-        log.warning("unknown call", call=call)
-        speech = tuple(Say(sentence("apology", lang), lang) for lang in SENTENCES)
-        return Reply(call, 0, Hangup(speech, "unknown"))
+        return _unknown(call)
 
     def _turn(self, session: Session, given: Input) -> tuple[Turn, list[Event]]:
         """The whole turn. An error of ours sends the caller to a person; one on that way too, ends the call with a word."""
@@ -304,6 +348,12 @@ class Calls:
             log.exception("webhook failed: the caller is kept", call=call)
             speech = tuple(Say(sentence("one_moment", lang), lang) for lang in SENTENCES)
             return Reply(call, turn, Hold(speech, "default", AGAIN_MS), again=True)
+
+
+def _unknown(call: str) -> Reply:
+    log.warning("unknown call", call=call)
+    speech = tuple(Say(sentence("apology", lang), lang) for lang in SENTENCES)
+    return Reply(call, 0, Hangup(speech, "unknown"))
 
 
 def _late(session: Session, turn: int | None, given: Input) -> bool:

@@ -29,6 +29,17 @@ class PlaceFacts:
     closing: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class TalkFacts:
+    """What became of an attempt, as its customer's call must know it. `record`: its talk is recorded. `entry`, `queue`: the
+    agent sent the customer on, who now holds this place; `unknown`: to nobody that we know, so it is his old place."""
+
+    record: bool = False
+    entry: str = ""
+    queue: str = ""
+    unknown: bool = False
+
+
 class Facts(Protocol):
     @property
     def now_ms(self) -> int: ...
@@ -38,6 +49,8 @@ class Facts(Protocol):
     def place(self, entry: str) -> PlaceFacts | None:
         """None when the entry does not wait any more."""
         ...
+
+    def talk(self, attempt: str) -> TalkFacts: ...
 
 
 WAIT_LADDER_S = tuple(60 * minutes for minutes in (1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 90))

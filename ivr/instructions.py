@@ -91,10 +91,16 @@ class Dial:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Enter the room of `attempt` and talk; wakes with `DialEnded` when the other side has left."""
+    """Enter the room of `attempt` and talk; wakes with `DialEnded` when the other side has left.
+
+    `host`: the agent's side, which may be there first and then waits for the other. `record`: the talk is recorded; said on
+    the customer's side only.
+    """
 
     speech: tuple[Speech, ...]
     attempt: str
+    host: bool = False
+    record: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from ivr.flow.fields import PromptRef
 from ivr.flow.graph import fallback
 from ivr.flow.model import Flow
 from ivr.flow.steps.base import Step
-from ivr.instructions import Gather, Say, Speech
+from ivr.instructions import Gather, Join, Say, Speech
 from ivr.moves import End, Go, Move, Wait
 from ivr.session import Session
 
@@ -181,6 +181,13 @@ class Turning:
         while len(s.frames) > s.queue_depth:
             self.out_of_subflow()
         s.step, s.at = s.queue_step, {"stage": "hold"}
+
+    def room(self) -> Join:
+        """Into the room of the attempt, to talk."""
+        s = self.session
+        host = s.leg == "agent"
+        record = not host and self.facts.talk(s.attempt).record
+        return Join(self.take_speech(), s.attempt, host=host, record=record)
 
     def out_of_subflow(self) -> None:
         """Into the flow that called this one, at the step that did."""

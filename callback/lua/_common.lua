@@ -66,6 +66,15 @@ local function chosen(e) return e.chosen_ms ~= '0' and '1' or '0' end
 
 local function lane_of(e) return e.queue .. '|' .. e.skills end
 
+-- The one agent whom an entry waits for, or nil. It is written where the skills are, so that such entries have a lane of their own.
+local function wanted(skills) return string.match(skills, '^agent:(.+)$') end
+
+-- Whether an agent will be free again before long: signed in, and not paused but for the moment of a call of his own.
+local function is_there(id)
+  local found = redis.call('HMGET', key('agent', id), 'state', 'reason')
+  return found[1] and found[1] ~= 'offline' and (found[1] ~= 'paused' or found[2] == 'phone_in_use')
+end
+
 -- Entries ---------------------------------------------------------------------------------------------------------
 
 local LEASED = {reserved = true, dialing = true, connected = true}
@@ -82,6 +91,7 @@ local function leave_index(e)
   redis.call('ZREM', key('callbacks', e.queue), e.member)
   if redis.call('EXISTS', key('waiting', lane)) == 0 then
     redis.call('SREM', key('lanes', e.queue), lane)
+    redis.call('SREM', key('personal'), lane)
     if redis.call('EXISTS', key('lanes', e.queue)) == 0 then redis.call('SREM', key('queues'), e.queue) end
   end
 end
@@ -90,6 +100,7 @@ local function enter_index(e, deadline)
   if e.state == 'waiting' then
     redis.call('ZADD', key('waiting', lane_of(e)), e.score, e.member)
     redis.call('SADD', key('lanes', e.queue), lane_of(e))
+    if wanted(e.skills) then redis.call('SADD', key('personal'), lane_of(e)) end
     redis.call('SADD', key('queues'), e.queue)
     if e.mode == 'live' then
       redis.call('ZADD', key('callers', e.queue), e.entered_ms, e.member)
@@ -117,16 +128,24 @@ local function move_entry(e, to, deadline, changes)
   if not MOVES.entry[e.state][to] then
     error('entry ' .. e.id .. ' cannot go from ' .. e.state .. ' to ' .. to .. '; see callback/states.py')
   end
+  local was_over = MOVES.ended[e.state]
   leave_index(e)
   changes = changes or {}
+  local agent = to == 'waiting' and wanted(changes.skills or e.skills)
+  if agent and not is_there(agent) then
+    changes.skills = ''
+    event('fell_back', {call = e.call, queue = changes.queue or e.queue, entry = e.id, agent = agent})
+  end
   changes.state = to
   if to == 'waiting' or to == 'scheduled' then changes.attempt, changes.agent = '', '' end
   set('entry', e, changes)
   enter_index(e, deadline)
-  if next(MOVES.entry[to]) == nil then
+  if MOVES.ended[to] then
     release_phone(e)
     redis.call('ZREM', key('expiries'), e.id)
     redis.call('EXPIRE', key('entry', e.id), KEEP_S)
+  elseif was_over then
+    redis.call('PERSIST', key('entry', e.id))
   end
   if e.mode ~= 'live' or not (to == 'waiting' or to == 'reserved' or to == 'dialing') then
     redis.call('ZREM', key('live'), e.id)
@@ -167,21 +186,48 @@ local function crew(a, in_crew, staffed)
   end
 end
 
--- move_agent(a, to, score, reason, changes): the only way an agent changes his state.
+-- Whoever waits for this agent alone is anybody's from now on, in his place.
+local function let_go(a)
+  for _, lane in ipairs(redis.call('SMEMBERS', key('personal'))) do
+    if wanted(string.match(lane, '|(.*)$')) == a.id then
+      for _, member in ipairs(redis.call('ZRANGE', key('waiting', lane), 0, -1)) do
+        move_entry(load('entry', string.match(member, '^%d+:(.*)$')), 'waiting')
+      end
+    end
+  end
+end
+
+-- move_agent(a, to, score, reason, changes): the only way an agent changes his state. Nobody is ready whose telephone is not
+-- free: he is paused until it is, and keeps his turn.
 local function move_agent(a, to, score, reason, changes)
+  local phone = to == 'ready' and redis.call('HGET', key('telephones'), a.phone)
+  changes = changes or {}
+  if phone and phone ~= 'free' then
+    to, reason, changes.idle_ms, score = 'paused', 'phone_' .. phone, score, NOW
+  end
   if not MOVES.agent[a.state][to] then
     error('agent ' .. a.id .. ' cannot go from ' .. a.state .. ' to ' .. to .. '; see callback/states.py')
   end
   local was, was_ms = a.state, NOW - tonumber(a.changed_ms)
   redis.call('ZREM', key('agents', was), a.id)
   redis.call('ZADD', key('agents', to), int(score), a.id)
-  changes = changes or {}
   changes.state, changes.reason, changes.changed_ms = to, reason or '', NOW
   changes.since_ms = to == 'ready' and score or NOW
   set('agent', a, changes)
   crew(a, to ~= 'offline', to ~= 'offline' and to ~= 'paused')
   event('agent_changed', {agent = a.id, attempt = a.attempt, entry = a.entry},
     'was', was, 'state', to, 'reason', reason or '', 'was_ms', was_ms)
+  if to == 'offline' or (to == 'paused' and reason ~= 'phone_in_use') then let_go(a) end
+end
+
+-- What is known of his telephone has changed, or it is another: a ready agent whose phone is not free is paused, one who is
+-- paused for that reason alone is ready again.
+local function heed_phone(a)
+  if a.state == 'ready' and (redis.call('HGET', key('telephones'), a.phone) or 'free') ~= 'free' then
+    move_agent(a, 'ready', tonumber(a.since_ms))
+  elseif a.state == 'paused' and (a.reason == 'phone_in_use' or a.reason == 'phone_gone') then
+    move_agent(a, 'ready', tonumber(a.idle_ms))
+  end
 end
 
 -- The agent has nothing to do any more: ready, idle since `idle`, or what he asked for meanwhile.
@@ -256,18 +302,52 @@ local function undo_connect(t, e)
     'target_ms', rule(e.queue).target_ms, 'line_ms', e.line_ms, 'entered_ms', e.entered_ms)
 end
 
--- The talk is over: the agent wraps up.
-local function complete(t, e, a)
-  local talk = NOW - tonumber(t.connected_ms)
-  end_attempt(t, 'completed')
-  move_entry(e, 'completed')
-  event('completed', {call = e.call, queue = e.queue, entry = e.id, agent = t.agent, attempt = t.id}, 'talk_ms', talk)
-  local wrap_up = rule(e.queue).wrap_up_ms
-  move_agent(a, 'wrap_up', NOW + wrap_up, '', {talk_ms = talk, queue = e.queue})
-  if wrap_up == 0 then
+-- The agent has talked for `talk` ms in `queue` and wraps up.
+local function wrap_up(a, queue, talk)
+  local ms = rule(queue).wrap_up_ms
+  move_agent(a, 'wrap_up', NOW + ms, '', {talk_ms = talk, queue = queue})
+  if ms == 0 then
     handled(a)
     free_agent(a, NOW)
   end
+end
+
+-- The talk is over, as `leg` tells: the agent wraps up, unless it was somebody of whom we know nothing.
+local function complete(t, e, a, leg)
+  local talk = NOW - tonumber(t.connected_ms)
+  end_attempt(t, 'completed')
+  set('attempt', t, {told_by = leg})
+  move_entry(e, 'completed')
+  event('completed', {call = e.call, queue = e.queue, entry = e.id, agent = t.agent, attempt = t.id}, 'talk_ms', talk)
+  if a then wrap_up(a, e.queue, talk) end
+end
+
+-- A talk that goes on with somebody else: {t, e, a} of the attempt, `a` nil when its agent has no part in it any more.
+-- The word of it may come after the agent's call has ended, which counts as the end of the talk: that is then taken back,
+-- while the customer's call is not known to be over.
+local function goes_on(id, call)
+  local t, e, a = running(id)
+  if t then
+    if e.state == 'connected' and t.met == '1' and e.call == call then return t, e, a end
+    return nil
+  end
+  t = load('attempt', id)
+  e = t and load('entry', t.entry)
+  if not e or t.over ~= 'completed' or t.told_by ~= 'agent' or e.state ~= 'completed' then return nil end
+  if e.attempt ~= id or e.call ~= call or redis.call('GET', key('call', call)) == '' then return nil end
+  return t, e, nil
+end
+
+-- What an entry becomes whose caller stays on the line after a talk: nothing is left of the callback that it may have been.
+local function plain_caller(e)
+  release_phone(e)
+  redis.call('ZREM', key('expiries'), e.id)
+  local changes = {mode = 'live', chosen_ms = 0, line_ms = 0, held_ms = 0, dials = 0, promised_ms = 0, due_ms = 0,
+    expires_ms = 0, order = '', max_attempts = 0, retry_ms = 0}
+  for field in pairs(e) do
+    if string.sub(field, 1, 6) == 'tries_' then changes[field] = 0 end
+  end
+  return changes
 end
 
 -- The live caller left unserved.

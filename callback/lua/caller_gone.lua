@@ -6,10 +6,10 @@
 
 local id, call, never_met, outcome, becomes, due, keep = unpack(ARG)
 local e = load('entry', id)
-if not e or e.mode ~= 'live' or e.call ~= call or next(MOVES.entry[e.state]) == nil then return {'late'} end
+if not e or e.mode ~= 'live' or e.call ~= call or MOVES.ended[e.state] then return {'late'} end
 local t, _, a = running(e.attempt)
 if e.state == 'connected' and t.met == '1' and never_met ~= '1' then
-  complete(t, e, a)
+  complete(t, e, a, 'customer')
   return {'completed'}
 end
 if e.state == 'connected' then undo_connect(t, e) end

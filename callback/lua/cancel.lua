@@ -3,7 +3,7 @@
 
 local id, why = unpack(ARG)
 local e = load('entry', id)
-if not e or chosen(e) == '0' or e.state == 'connected' or next(MOVES.entry[e.state]) == nil then return {'gone'} end
+if not e or chosen(e) == '0' or e.state == 'connected' or MOVES.ended[e.state] then return {'gone'} end
 local calls = e.held_ms ~= '0' and {e.call} or {}  -- a customer we rang, who holds
 local t, _, a = running(e.attempt)
 if t then

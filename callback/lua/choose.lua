@@ -5,7 +5,7 @@
 
 local id, number, who, limit, due, promised, expires, order, max_attempts, retry = unpack(ARG)
 local e = load('entry', id)
-if not e or next(MOVES.entry[e.state]) == nil then return {'gone'} end
+if not e or MOVES.ended[e.state] then return {'gone'} end
 local phones = key('phones', e.queue)
 local other = redis.call('HGET', phones, who)
 if other and other ~= id then return {'duplicate', other} end

@@ -11,7 +11,7 @@ if call ~= '' then
   local known = redis.call('GET', key('call', call))
   if known == '' then return {'over'} end
   local e = known and load('entry', known)
-  if e and e.queue == queue and next(MOVES.entry[e.state]) ~= nil and e.mode == mode then return {'again', e.id} end
+  if e and e.queue == queue and not MOVES.ended[e.state] and e.mode == mode then return {'again', e.id} end
 end
 if refuse ~= '' then return {refuse} end
 if mode == 'live' then

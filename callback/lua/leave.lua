@@ -3,7 +3,7 @@
 
 local id, why = unpack(ARG)
 local e = load('entry', id)
-if not e or e.mode ~= 'live' or next(MOVES.entry[e.state]) == nil then return 'left' end
+if not e or e.mode ~= 'live' or MOVES.ended[e.state] then return 'left' end
 if e.state ~= 'waiting' then return 'taken' end
 local call = e.call
 if chosen(e) == '1' then

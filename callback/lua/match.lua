@@ -7,6 +7,7 @@ local stem, most = ARG[1], tonumber(ARG[2])
 if redis.call('EXISTS', key('queues')) == 0 then return {} end
 
 local lanes_of = {}  -- queue -> its lanes, read once
+local personal = redis.call('SMEMBERS', key('personal'))  -- lanes that one agent alone serves, in whatever queue
 local heads = {}     -- lane -> {member, score}, false when empty; forgotten when taken
 
 local function lanes(queue)
@@ -38,17 +39,21 @@ local function can_serve(skills, lane)
 end
 
 -- The lanes this agent can serve, and the oldest head among them.
-local function choose(queues, skill_list)
+local function choose(agent_id, queues, skill_list)
   local skills, servable, best, best_lane = {}, {}, nil, nil
+  local function consider(lane)
+    servable[#servable + 1] = lane
+    local first = head(lane)
+    if first and (not best or older(first, best)) then best, best_lane = first, lane end
+  end
   for skill in each(skill_list, ',') do skills[skill] = true end
   for queue in each(queues, ',') do
     for _, lane in ipairs(lanes(queue)) do
-      if can_serve(skills, lane) then
-        servable[#servable + 1] = lane
-        local first = head(lane)
-        if first and (not best or older(first, best)) then best, best_lane = first, lane end
-      end
+      if can_serve(skills, lane) then consider(lane) end
     end
+  end
+  for _, lane in ipairs(personal) do
+    if wanted(string.match(lane, '|(.*)$')) == agent_id then consider(lane) end
   end
   return best, best_lane, servable
 end
@@ -82,7 +87,7 @@ local made = {}
 for _, agent_id in ipairs(redis.call('ZRANGE', key('agents', 'ready'), 0, -1)) do
   local about = redis.call('HMGET', key('agent', agent_id), 'queues', 'skills', 'rest_until')
   if tonumber(about[3]) <= NOW then
-    local best, lane, servable = choose(about[1], about[2])
+    local best, lane, servable = choose(agent_id, about[1], about[2])
     if best then
       made[#made + 1] = pair(#made + 1, agent_id, best, lane, servable)
       if #made >= most or redis.call('EXISTS', key('queues')) == 0 then break end

@@ -5,7 +5,7 @@
 local id, call, heard = unpack(ARG)
 local e = load('entry', id)
 if not e or redis.call('GET', key('call', call)) == '' then return 'gone' end
-if e.mode == 'live' then return e.call == call and next(MOVES.entry[e.state]) ~= nil and 'joined' or 'gone' end
+if e.mode == 'live' then return e.call == call and not MOVES.ended[e.state] and 'joined' or 'gone' end
 if e.state ~= 'waiting' and e.state ~= 'scheduled' then return 'gone' end
 local score = tonumber(e.score)
 if e.state == 'scheduled' then score = math.min(score, score_at(e, NOW)) end

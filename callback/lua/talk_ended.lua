@@ -7,7 +7,7 @@ local id, leg, met, heard = unpack(ARG)
 local t, e, a = running(id)
 if not t or e.state ~= 'connected' then return {'late'} end
 if met == '1' and t.met == '1' then
-  complete(t, e, a)
+  complete(t, e, a, leg)
   return {'completed'}
 end
 local calls = {}

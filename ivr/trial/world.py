@@ -24,7 +24,7 @@ from ivr.asks import (
     LeaveLine,
     TakePlace,
 )
-from ivr.facts import PlaceFacts, QueueFacts
+from ivr.facts import PlaceFacts, QueueFacts, TalkFacts
 from ivr.flow.fields import read_duration
 from ivr.inputs import Answer
 
@@ -104,6 +104,9 @@ class World:
         if self.ringing or not self.at.position:
             return None
         return PlaceFacts(self.at.position, self.at.wait_s, self.at.offer, self.at.closing)
+
+    def talk(self, attempt: str) -> TalkFacts:
+        return TalkFacts()
 
     def answer(self, ask: Ask) -> Answer:
         given = self._fetched(ask) if isinstance(ask, Fetch) else self._line(ask)

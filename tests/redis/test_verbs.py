@@ -127,7 +127,7 @@ def matched(house: House) -> tuple[str, str]:
 def test_a_match_rings_the_agent_through_the_queue_of_jobs(house: House) -> None:
     entry, attempt = matched(house)
     house.by_a_worker()
-    assert house.network.rung == [Outgoing(f"{attempt}-a", "sim:ana", "", 20_000)]
+    assert house.network.rung == [Outgoing(f"{attempt}-a", "sim:ana", "", 20_000, beside="c1")]
     assert house.state_of(entry) is EntryState.DIALING
 
 

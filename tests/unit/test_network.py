@@ -36,7 +36,7 @@ def hold(*speech: dict[str, Any], ms: int = 20_000, keys: str = "") -> dict[str,
 
 
 def join(attempt: str = "t1") -> dict[str, Any]:
-    return {"do": "join", "speech": [], "attempt": attempt}
+    return {"do": "join", "speech": [], "attempt": attempt, "host": False, "record": False}
 
 
 BYE = {"do": "hangup", "speech": [say()]}

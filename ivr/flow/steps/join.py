@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ivr.asks import Accept
+from ivr.facts import TalkFacts
 from ivr.flow.fields import Target
 from ivr.flow.steps.base import On, OptionalTarget, Step
 from ivr.inputs import Answer, DialEnded, Joined, Outcome
-from ivr.instructions import Hold, Join
+from ivr.instructions import Hold
 from ivr.moves import AskFor, Go, Wait
 
 if TYPE_CHECKING:
@@ -44,7 +45,10 @@ class JoinStep(Step):
         if isinstance(given, Answer) and given.outcome == "gone":
             return self._gone(turning)
         if isinstance(given, Joined) or (isinstance(given, Answer) and given.outcome == "room"):
-            return Wait(Join(turning.take_speech(), s.attempt))
+            return Wait(turning.room())
+        talk = turning.facts.talk(s.attempt) if isinstance(given, DialEnded) and s.leg != "agent" else None
+        if talk is not None and talk.entry:
+            return self._sent_on(turning, talk)
         if isinstance(given, DialEnded) and (s.leg == "agent" or given.outcome is Outcome.ANSWERED):
             s.entry = ""
             return Go(self.next)
@@ -57,6 +61,15 @@ class JoinStep(Step):
             s.entry = str(given.values.get("entry", ""))
             turning.stand_in_line(s.queue)
             turning.tell("connecting")
+        return Wait(Hold(turning.take_speech(), self.music, 20_000))
+
+    def _sent_on(self, turning: Turning, talk: TalkFacts) -> Move:
+        """The agent has sent this customer on: he holds in the place that he has now."""
+        s = turning.session
+        s.entry, s.queue = talk.entry, talk.queue
+        turning.at["stage"] = "hold"
+        turning.stand_in_line(s.queue)
+        turning.tell("transfer_failed" if talk.unknown else "transferred")
         return Wait(Hold(turning.take_speech(), self.music, 20_000))
 
     def _gone(self, turning: Turning) -> Move:

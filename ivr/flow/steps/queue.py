@@ -8,12 +8,12 @@ from pydantic import Field
 
 from ivr.asks import FindPlace, JoinLine, LeaveLine
 from ivr.events import EventType
-from ivr.facts import WAIT_LADDER_S, PlaceFacts
+from ivr.facts import WAIT_LADDER_S, PlaceFacts, TalkFacts
 from ivr.flow.fields import Duration, Model, OneKey, PromptRef, QueueName, SkillName, Target
 from ivr.flow.steps.base import On, OptionalTarget, Step
 from ivr.flow.steps.kept_place import KEPT, ask_about_place, resume_about_place
 from ivr.inputs import Answer, DialEnded, Digits, Joined, Outcome
-from ivr.instructions import Hold, Join
+from ivr.instructions import Hold
 from ivr.moves import AskFor, Go, Wait
 
 if TYPE_CHECKING:
@@ -106,9 +106,11 @@ class QueueStep(Step):
     def resume(self, turning: Turning, given: Input) -> Move:
         s = turning.session
         if isinstance(given, Joined):
-            return Wait(Join(turning.take_speech(), s.attempt))
+            return Wait(turning.room())
         if isinstance(given, DialEnded):
-            s.attempt, s.leg = "", ""
+            talk, s.attempt, s.leg = turning.facts.talk(s.attempt), "", ""
+            if talk.entry:
+                return self._sent_on(turning, talk)
             if given.outcome is Outcome.ANSWERED:
                 s.entry = ""
                 return Go(self.next)
@@ -125,6 +127,14 @@ class QueueStep(Step):
             if given.digits == self.exit_key:
                 return self._leave(turning, "exit")
         return self._hold(turning, place)
+
+    def _sent_on(self, turning: Turning, talk: TalkFacts) -> Move:
+        """The agent has sent him on: he stands in another queue (or in his own again), and goes on waiting here."""
+        s = turning.session
+        s.entry, s.queue, s.joined_ms = talk.entry, talk.queue, turning.now_ms
+        turning.at.clear()
+        turning.tell("transfer_failed" if talk.unknown else "transferred")
+        return self._hold(turning, turning.facts.place(s.entry))
 
     def _answered(self, turning: Turning, given: Answer) -> Move:
         stage = turning.at["stage"]

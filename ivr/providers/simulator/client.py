@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from ivr.calls import CallState, Found, Gone, Outgoing, Refused, Unsure
+from ivr.calls import CallState, Found, Gone, Listening, Outgoing, Refused, Unsure
 from ivr.inputs import Outcome
 from ivr.providers.simulator.wire import SIGNATURE, encode, sign
 
@@ -40,6 +40,19 @@ class SimulatorProvider:
         _, answer = self._send("GET", f"/calls/{call}", {})
         outcome = answer.get("outcome")
         return Found(CallState(answer["state"]), Outcome(outcome) if outcome else None)
+
+    def listen(self, phone: str, call: str, mode: Listening) -> None:
+        data = {"phone": phone, "mode": mode.value}
+        code, answer = self._send("POST", f"/calls/{call}/listeners", data, says_no=(404, 409, 422))
+        if code == 404:
+            raise Gone(str(answer.get("error")))
+        if code >= 400:
+            raise Refused(str(answer.get("error")), permanent=code == 422)
+
+    def record(self, call: str, on: bool) -> None:
+        code, answer = self._send("POST", f"/calls/{call}/recording", {"on": on}, says_no=(404,))
+        if code >= 400:
+            raise Gone(str(answer.get("error")))
 
     def _send(
         self, method: str, path: str, data: dict[str, Any], says_no: tuple[int, ...] = ()

@@ -20,7 +20,7 @@ from flask import Flask, Response, abort, jsonify, request
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.test import run_wsgi_app
 
-from ivr.calls import Gone, Outgoing, Refused
+from ivr.calls import Gone, Listening, Outgoing, Refused
 from ivr.providers.simulator.network import Network
 from ivr.providers.simulator.wire import SIGNATURE, encode, sign, signed
 
@@ -159,6 +159,25 @@ def control(network: Network, key: bytes) -> Flask:
         except Gone as error:
             return jsonify(error=str(error)), 404
         return jsonify(call="redirected"), 200
+
+    @app.post("/calls/<call>/listeners")
+    def listen(call: str) -> tuple[Response, int]:
+        given = request.get_json()
+        try:
+            network.listen(given["phone"], call, Listening(given["mode"]))
+        except Gone as error:
+            return jsonify(error=str(error)), 404
+        except Refused as error:
+            return jsonify(error=str(error)), 422 if error.permanent else 409
+        return jsonify(call="listened to"), 201
+
+    @app.post("/calls/<call>/recording")
+    def record(call: str) -> tuple[Response, int]:
+        try:
+            network.record(call, bool(request.get_json()["on"]))
+        except Gone as error:
+            return jsonify(error=str(error)), 404
+        return jsonify(call="heard"), 200
 
     @app.delete("/calls/<call>")
     def hangup(call: str) -> Response:

@@ -1,8 +1,8 @@
 """The far side: a phone network in memory.
 
-Law: it speaks to us only by signed webhooks and is spoken to only through the four verbs of the Provider port. Everything it
+Law: it speaks to us only by signed webhooks and is spoken to only through the verbs of the Provider port. Everything it
 does is due at some moment and lies on one heap; it never waits itself. What it has seen is the ground truth that tests and
-replay hold us against: `dials`, `doubled`, `moved`, `talks`, `heard`.
+replay hold us against: `dials`, `doubled`, `moved`, `talks`, `recorded`, `listened`, `heard`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from ivr.calls import CallState, Found, Gone, Outgoing, Refused
+from ivr.calls import CallState, Found, Gone, Listening, Outgoing, Refused
 from ivr.clock import Clock
 from ivr.inputs import DialEnded, Digits, Input, NoInput, Outcome, Recorded
 from ivr.providers.simulator.faults import Faults
@@ -52,6 +52,8 @@ class Network:
         ] = []  # of `dials`: its id was known, or its number on a call we had placed
         self.talks: list[tuple[int, str, tuple[str, ...]]] = []  # (when, room, the calls that met in it)
         self.moved: set[tuple[str, str]] = set()  # (call, attempt): held calls that we had it move
+        self.recorded: list[tuple[int, str, bool]] = []  # (when, call, on): each time that recording began or stopped
+        self.listened: list[tuple[int, str, str, str]] = []  # (when, phone, call, mode)
         self.again_ms, self.tries = AGAIN_MS, TRIES
         self._numbers = itertools.count()
         self._rooms: dict[str, list[Call]] = {}
@@ -99,7 +101,7 @@ class Network:
             if call is not None and call.state is CallState.UP:
                 self._end(call, Outcome.ANSWERED)
 
-    # the four verbs of the Provider port
+    # the verbs of the Provider port
 
     def originate(self, outgoing: Outgoing) -> None:
         with self.lock:
@@ -122,9 +124,7 @@ class Network:
 
     def redirect(self, call_id: str, attempt: str) -> None:
         with self.lock:
-            call = self.calls.get(call_id)
-            if call is None or call.state is not CallState.UP:
-                raise Gone(f"the call {call_id} is not up")
+            call = self._talking(call_id)
             self.moved.add((call_id, attempt))
             call.epoch += 1
             self._send(call, f"/sim/calls/{call.id}/joined", {"attempt": attempt})
@@ -140,7 +140,31 @@ class Network:
             call = self.calls.get(call_id)
             return Found(call.state, call.outcome) if call is not None else Found(CallState.UNKNOWN)
 
+    def listen(self, phone: str, call_id: str, mode: Listening) -> None:
+        with self.lock:
+            self._talking(call_id)
+            if phone not in self.people:
+                raise Refused(f"no telephone has the address {phone}", permanent=True)
+            if self._up.get(phone):
+                raise Refused(f"the telephone {phone} is in use", outcome=Outcome.BUSY)
+            self.listened.append((self.clock.now_ms(), phone, call_id, mode.value))
+
+    def record(self, call_id: str, on: bool) -> None:
+        with self.lock:
+            self._recording(self._talking(call_id), on)
+
     # what happens
+
+    def _talking(self, call_id: str) -> Call:
+        call = self.calls.get(call_id)
+        if call is None or call.state is not CallState.UP:
+            raise Gone(f"the call {call_id} is not up")
+        return call
+
+    def _recording(self, call: Call, on: bool) -> None:
+        if call.recorded is not on:
+            call.recorded = on
+            self.recorded.append((self.clock.now_ms(), call.id, on))
 
     def _new(self, call: Call) -> Call:
         self.calls[call.id] = call
@@ -225,6 +249,7 @@ class Network:
             case "dial":
                 self._wake_at(call, now + said + 20_000, DialEnded(Outcome.ANSWERED, 15))
             case "join":
+                self._recording(call, bool(do["record"]))
                 self._enter(call, str(do["attempt"]))
             case "hangup":
                 self._later(call, now + said, lambda: self._end(call, Outcome.ANSWERED))
@@ -278,6 +303,7 @@ class Network:
         rest = [other for other in self._rooms.get(call.room, []) if other is not call]
         self._rooms[call.room] = rest
         call.room = ""
+        self._recording(call, False)
         return rest
 
     def _end(self, call: Call, outcome: Outcome) -> None:

@@ -70,6 +70,7 @@ class Call:
     turn: int = 0
     epoch: int = 0
     room: str = ""
+    recorded: bool = False
     heard: list[str] = field(default_factory=list)
     do: dict[str, Any] = field(default_factory=dict)
 
