@@ -1,0 +1,565 @@
+"""A whole company on a real Asterisk: Redis, the parts that `retorno up` runs, nodes with the files that `retorno asterisk config`
+makes, desk phones, and a carrier behind which the customers are.
+
+Law: everything is real but the people. A part may be killed and started again; whatever was started ends with the company,
+whatever happens to a test. Tones stand for prompts, so that a phone can tell which one it hears.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+import wave
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import redis as redis_py
+from redis.exceptions import RedisError
+from rig import Answer, Behaviour, Call, Node, Phone, Phones, sound, tone, until
+
+from callback import worker
+from callback.model import Agent, AgentState, Attempt, Entry
+from callback.timekeeper import last_tick_ms
+from ivr.app import Parts, build
+from ivr.cli.run import parts_of
+from ivr.config import Settings, load
+from ivr.events import Event
+from ivr.instructions import Say
+from ivr.providers.asterisk import passwords
+from ivr.providers.asterisk.registry import Registry
+from ivr.redis_server import find_binary
+from ivr.speech.sounds import sounds_from
+
+FLOWS = Path(__file__).parent / "flows"
+SHIPPED = Path(__file__).parents[2] / "flows"
+SECRET = "only for the tests: a secret that is long enough"
+PROMPT_S = 0.4
+
+# What each prompt of the flows sounds like, in Hz. 50 Hz apart is the nearest that a phone tells apart.
+PITCH = {
+    name: 550 + 50 * number
+    for number, name in enumerate(
+        [
+            *("welcome", "again", "wrong", "sorry", "notice", "after", "code", "right", "offer", "rate", "bye", "busy"),
+            *("nobody", "closed", "beep", "whisper", "late", "hello", "told", "message", "cancelled", "lost"),
+        ]
+    )
+}
+MUSIC = 400
+# What people sound like.
+AGENT, OTHER_AGENT, CUSTOMER, SUPERVISOR = 2000, 2200, 2400, 2600
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def sounds_cache() -> Path:
+    """Where what has been spoken is kept from run to run: a sound is named by what it says."""
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(home) / "retorno" / "test-sounds"
+
+
+class Company:
+    """Started by `with`. `desks`: each has a number to call, a flow and a queue of its own, with the rules given (YAML, as
+    `record: true`). `nodes`: how many Asterisks there are; `rtp_timeout`: seconds, unless it is the one that we ship."""
+
+    def __init__(
+        self,
+        desks: Mapping[str, str],
+        binary: Path,
+        *,
+        nodes: int = 1,
+        channels: int = 200,
+        rtp_timeout: int = 0,
+        workers: int = 2,
+        more: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="rtc-", dir="/tmp"))  # short: sockets are in it
+        self.flows = self.folder / "flows"
+        self.rules = dict(desks)
+        self.names = list(desks)
+        self.rtp_timeout = rtp_timeout
+        self.port = free_port()
+        names = [f"node{number}" for number in range(1, nodes + 1)]
+        self.nodes = {name: Node(name, self.folder, binary=binary, channels=channels) for name in names}
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(("RETORNO_", "REDIS_URL"))}
+        self.env = ours | {
+            "REDIS_URL": f"unix://{self.folder}/redis.sock",
+            "RETORNO_SECRET_KEY": SECRET,
+            "RETORNO_DATA_DIR": str(self.folder / "var"),
+            "RETORNO_FLOWS_DIR": str(self.flows),
+            "RETORNO_DEFAULT_FLOW": "d00",
+            "RETORNO_PORT": str(self.port),
+            "RETORNO_WORKERS": str(workers),
+            "RETORNO_PROVIDER": "asterisk",
+            "RETORNO_ASTERISK_FILE": str(self.folder / "asterisk.yaml"),
+            "RETORNO_SOUNDS_DIR": str(self.folder / "sounds"),
+            **(more or {}),
+        }
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.phones = Phones()
+        self._up = False
+        self._parts: Parts | None = None
+        self._taken: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._events: list[Event] = []
+        self._last_event = "-"
+
+    # Coming up
+
+    def __enter__(self) -> Company:
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def _start(self) -> None:
+        self._write_flows()
+        self.phones.__enter__()
+        self._up = True
+        self.carrier = self.phones.add("carrier", next(iter(self.nodes.values())).sip, lines=10_000)
+        (self.folder / "asterisk.yaml").write_text(self._site())
+        self.settings: Settings = load(self.env, env_file=None)
+        self.start_redis()
+        made = [self._configure(name) for name in self.nodes]
+        commands = {part.name: part.argv for part in parts_of(self.settings)}
+        self.commands = {name: list(command) for name, command in commands.items()}
+        for name in self.commands:
+            self.start(name)
+        for process, name in zip(made, self.nodes, strict=True):
+            assert process.wait(60) == 0, (self.folder / f"config-{name}.log").read_text()
+            self._patch(name)
+            self.nodes[name].start()
+        self._parts = build(self.settings)
+        until(self.ready, "everything is up", self.told, 60)
+
+    def _write_flows(self) -> None:
+        prompts = self.flows / "prompts"
+        prompts.mkdir(parents=True)
+        for name, hertz in PITCH.items():
+            (prompts / f"{name}.ulaw").write_bytes(tone(hertz, PROMPT_S))
+        for name in ("callback_agent", "callback_customer"):
+            shutil.copy(FLOWS / f"{name}.yaml", self.flows)
+        text = (FLOWS / "desk.yaml").read_text()
+        for number, name in enumerate(self.names):
+            desk = Desk(self, name, number)
+            made = text.replace("DESK", desk.queue).replace("NUMBER", desk.number)
+            (self.flows / f"{desk.queue}.yaml").write_text(made.replace("ELSEWHERE", desk.elsewhere))
+        self._write_rules()
+        sounds_cache().mkdir(parents=True, exist_ok=True)
+        (self.folder / "sounds").symlink_to(sounds_cache())
+        music = self.folder / "music"
+        music.mkdir()
+        (music / "music.ulaw").write_bytes(tone(MUSIC, 20.0))
+
+    def _write_rules(self) -> None:
+        rules = "".join(f"  {self.desk(name).queue}: {{{self.rules[name]}}}\n" for name in self.names)
+        new = self.flows / "queues.new"
+        new.write_text((FLOWS / "queues.yaml").read_text().replace("  RULES\n", rules))
+        new.replace(self.flows / "queues.yaml")
+
+    def _site(self) -> str:
+        lines = [
+            "version: 1",
+            f"webs: [http://127.0.0.1:{self.port}]",
+            "fallback: {dial: reserve}",
+            "languages: [en]",
+            "http_timeout: 4",
+            f"music: {{default: {self.folder}/music}}",
+            "nodes:",
+        ]
+        for name, node in self.nodes.items():
+            at = f"sip: 127.0.0.1:{node.sip[1]}, rtp: {node.rtp[0]}-{node.rtp[1]}, ami: 127.0.0.1:{node.ami[1]}"
+            folders = f"sounds: {self.folder}/sounds, config: {node.etc}, home: {node.root}"
+            lines.append(f"  {name}: {{{at}, address: 127.0.0.1, {folders}}}")
+        trunk = f"  carrier: {{host: 127.0.0.1:{self.carrier.port}, from: [anyone]}}"
+        lines += ["trunks:", trunk, "outgoing: carrier", "phones:"]
+        lines += [f'  "{name}": {{node: {next(iter(self.nodes))}}}' for name in ("reserve", "7001")]
+        for desk in map(self.desk, self.names):
+            lines += [f"  {desk.queue}-{who}: {{node: {desk.node.name}}}" for who in "abs"]
+        return "\n".join(lines) + "\n"
+
+    def _configure(self, name: str) -> subprocess.Popen[bytes]:
+        """The files of a node, by the command that an operator uses."""
+        words = ("asterisk", "config", "--node", name, "--out", str(self.nodes[name].etc))
+        with (self.folder / f"config-{name}.log").open("wb") as log:
+            command = [sys.executable, "-m", "ivr.cli", *words]
+            return subprocess.Popen(command, env=self.env, cwd=self.folder, stdout=log, stderr=log)
+
+    def _patch(self, name: str) -> None:
+        """The one thing that tests have no time for: how long a caller may be silent who has gone without a word."""
+        if self.rtp_timeout:
+            file = self.nodes[name].etc / "pjsip_retorno.conf"
+            text = file.read_text()
+            assert text.count("rtp_timeout = 30\n") == 1
+            file.write_text(text.replace("rtp_timeout = 30\n", f"rtp_timeout = {self.rtp_timeout}\n"))
+
+    # Its parts
+
+    def start_redis(self) -> None:
+        """Redis with all it had, whatever happened to it."""
+        folder = self.folder / "redis"
+        folder.mkdir(exist_ok=True)
+        keeps = ("--save", "", "--appendonly", "yes", "--appendfsync", "always")
+        with (self.folder / "redis.log").open("ab") as log:
+            words = [
+                str(find_binary(self.folder)),
+                "--port",
+                "0",
+                "--unixsocket",
+                str(self.folder / "redis.sock"),
+                *keeps,
+            ]
+            words = ["setpriv", "--pdeathsig", "KILL", *words]
+            self.processes["redis"] = subprocess.Popen(words, cwd=folder, stdout=log, stderr=log)
+        client = redis_py.Redis.from_url(self.env["REDIS_URL"])
+        until(lambda: _answers(client), "Redis answers", patience_s=30)
+        client.close()
+
+    def start(self, part: str) -> None:
+        """A part, as `retorno up` would run it."""
+        with (self.folder / f"{part}.log").open("ab") as log:
+            self.processes[part] = subprocess.Popen(
+                self.commands[part], env=self.env, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def kill(self, part: str) -> None:
+        """kill -9 of a part (or `redis`, or a node), with its children; it stays dead until `restart`."""
+        if part in self.nodes:
+            self.nodes[part].kill()
+            return
+        process = self.processes.pop(part)
+        if part == "redis":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(30)
+
+    def restart(self, part: str) -> None:
+        """After a kill; of a part that runs: an orderly end, and a new beginning."""
+        if part in self.nodes:
+            self.nodes[part].stop()
+            self.nodes[part].start()
+            return
+        if part in self.processes:
+            process = self.processes.pop(part)
+            process.terminate()
+            process.wait(30)
+        if part == "redis":
+            self.start_redis()
+        else:
+            self.start(part)
+
+    def ready(self) -> bool:
+        """Whether every part has said that it is at work."""
+        return not self.missing()
+
+    def missing(self) -> list[str]:
+        """The parts that are not at work (yet)."""
+        now = int(time.time() * 1000)
+        beats = Registry(self.parts.redis, self.settings.tenant).alive(self.nodes, now)
+        plain = redis_py.Redis.from_url(self.env["REDIS_URL"])
+        working = worker.last_seen_ms(plain, self.settings.tenant)
+        plain.close()
+        tick = last_tick_ms(self.parts.redis, self.settings.tenant) or 0
+        lacks = [name for name in self.nodes if name not in beats]
+        lacks += [] if now - tick < 5_000 else ["timekeeper"]
+        lacks += [] if len(working) >= self.settings.workers else ["workers"]
+        return lacks + ([] if self._web() else ["web"])
+
+    def _web(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as reply:
+                return bool(json.load(reply)["ok"])
+        except OSError:
+            return False
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._up:
+            self.phones.__exit__(kind, error, trace)
+        for name in [name for name in self.processes if name != "redis"]:
+            self.processes[name].terminate()
+        for node in self.nodes.values():
+            node.close()
+        for name in [*(name for name in self.processes if name != "redis"), "redis"]:
+            process = self.processes.get(name)
+            if process is None:
+                continue
+            try:
+                process.terminate()
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
+        if self._parts:
+            self._parts.redis.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # Looking
+
+    @property
+    def parts(self) -> Parts:
+        assert self._parts, "the company has not come up"
+        return self._parts
+
+    def events(self, *kinds: str) -> list[Event]:
+        with self._lock:
+            for name, event in self.parts.line.store.events(self._last_event):
+                self._last_event = name
+                self._events.append(event)
+            return [event for event in self._events if not kinds or event.type in kinds]
+
+    def told(self) -> str:
+        """For people: what does not work and what the parts have said of late."""
+        lines = [f"not at work: {', '.join(self.missing()) or 'none'}"] if self._parts else []
+        for file in sorted(self.folder.glob("*.log")):
+            last = file.read_text(errors="replace").splitlines()[-15:]
+            lines += [f"--- {file.name}", *last]
+        return "\n".join([*lines, *(f"--- {node.name}\n{node.log(30)}" for node in self.nodes.values())])
+
+    def errors(self) -> list[str]:
+        """Lines of the parts' logs, and of the nodes', that tell of an error."""
+        logs = {file.name: file.read_text(errors="replace") for file in self.folder.glob("*.log")}
+        logs |= {name: node.log(10_000) for name, node in self.nodes.items()}
+        words = ("[error", "Traceback", "ERROR[")
+        return [
+            f"{name}: {line}"
+            for name, text in logs.items()
+            for line in text.splitlines()
+            if any(w in line for w in words)
+        ]
+
+    def desk_phone(self, name: str, behaviour: Behaviour | None = None) -> Phone:
+        """A desk phone of nobody's, at the first node; it answers at once unless told otherwise."""
+        secret = passwords.phone(self.settings, name)
+        at = next(iter(self.nodes.values())).sip
+        return self.phones.add(name, at, secret=secret, registers=True, behaviour=behaviour or Answer())
+
+    def set_rules(self, desk: str, rules: str) -> None:
+        """Change the rules of a desk's queue, as an operator would: by its file."""
+        with self._lock:
+            self.rules[desk] = rules
+            self._write_rules()
+
+    def desk(self, name: str) -> Desk:
+        return Desk(self, name, self.names.index(name))
+
+    # The people behind the carrier
+
+    def rung(self, number: str, patience_s: float = 20.0) -> Call:
+        """The next call to this number that nobody has taken yet, ringing there."""
+
+        def calls() -> list[Call]:
+            return [call for call in self.carrier.calls() if f"{number}@" in call.shown("To")]
+
+        until(lambda: len(calls()) > self._taken[number], f"{number} is rung", self.carrier.log, patience_s)
+        self._taken[number] += 1
+        return calls()[self._taken[number] - 1]
+
+
+@dataclass
+class Desk:
+    """One line of the company: a number, a flow, a queue; agents `a` and `b`, a supervisor `s`; and a customer who calls it."""
+
+    company: Company
+    name: str
+    place: int
+    agents: dict[str, Phone] = field(default_factory=dict)
+
+    @property
+    def number(self) -> str:
+        return f"+551130001{self.place:03}"
+
+    @property
+    def customer(self) -> str:
+        return f"+551198887{self.place:04}"
+
+    @property
+    def elsewhere(self) -> str:
+        """Whom the flow's transfer rings."""
+        return f"+551197777{self.place:04}"
+
+    @property
+    def queue(self) -> str:
+        return f"d{self.place:02}"
+
+    @property
+    def node(self) -> Node:
+        nodes = list(self.company.nodes.values())
+        return nodes[self.place % len(nodes)]
+
+    # Calls
+
+    def dial(self, number: str = "", speaking: bool = True) -> Call:
+        """Somebody calls the desk, and speaks; the desk's customer, unless another number calls."""
+        shown = number or self.customer
+        phone = self.company.phones.add(shown.lstrip("+"), self.node.sip)
+        call = phone.dial(self.number, from_user=shown).wait_up()
+        if speaking:
+            call.say(CUSTOMER)
+        return call
+
+    def in_line(self, number: str = "", by: str = "1") -> Call:
+        """Somebody calls and waits: he hears the offer of a callback, then music."""
+        call = self.dial(number)
+        self.hears(call, "welcome")
+        call.press(by)
+        call.wait_hears(MUSIC)
+        return call
+
+    def hears(self, call: Call, prompt: str, after: float = 0.0, patience_s: float = 20.0) -> float:
+        """Wait until the call has heard that prompt, after that moment (or ever); when it began."""
+        return call.wait_hears(PITCH[prompt], after, patience_s)
+
+    def rings_back(self, number: str = "", patience_s: float = 20.0) -> Call:
+        """The next call to the customer, ringing at him."""
+        return self.company.rung(number or self.customer, patience_s)
+
+    # Agents
+
+    def phone(self, who: str = "a", behaviour: Behaviour | None = None, registers: bool = True) -> Phone:
+        """A desk phone, registered. It answers at once unless told otherwise."""
+        name = f"{self.queue}-{who}"
+        secret = passwords.phone(self.company.settings, name)
+        how = behaviour or Answer()
+        phone = self.company.phones.add(name, self.node.sip, secret=secret, registers=registers, behaviour=how)
+        self.agents[who] = phone
+        return phone
+
+    def agent(self, who: str = "a", behaviour: Behaviour | None = None, lang: str = "en", lines: int = 1) -> Phone:
+        """An agent of this queue with his phone, signed in and ready."""
+        phone = self.phone(who, behaviour)
+        self.company.parts.line.add_agent(phone.name, who, f"PJSIP/{phone.name}", (self.queue,), lang=lang)
+        self.sign_in(who)
+        return phone
+
+    def sign_in(self, who: str = "a") -> None:
+        self.company.parts.line.sign_in(self.agents[who].name)
+        at_work = (AgentState.READY, AgentState.RESERVED, AgentState.ON_CALL)  # somebody may have waited for him
+        until(lambda: self.agent_of(who).state in at_work, f"agent {who} is at work", self.told, every_s=0.03)
+
+    def agent_of(self, who: str = "a") -> Agent:
+        name = f"{self.queue}-{who}"
+        return next(agent for agent in self.company.parts.line.agents() if agent.id == name)
+
+    def agent_is(self, state: AgentState, who: str = "a", reason: str | None = None) -> None:
+        """Wait until the line has him so."""
+        until(
+            lambda: self.agent_of(who).state is state and reason in (None, self.agent_of(who).reason),
+            f"agent {who} is {state} {reason or ''}",
+            lambda: f"{self.agent_of(who)}\n{self.told()}",
+        )
+
+    def talks(self, who: str = "a", patience_s: float = 20.0) -> Call:
+        """The next call at that agent: he hears who it is, presses 1, and speaks."""
+        return self.talk_at(self.agents[who].wait_call(patience_s), who)
+
+    def talk_at(self, call: Call, who: str = "a") -> Call:
+        self.hears(call.wait_up(), "whisper")
+        call.press("1")
+        call.say(OTHER_AGENT if who == "b" else AGENT)
+        return call
+
+    def both_talk(self, customer: Call, agent: Call, who: str = "a") -> None:
+        """Each hears the other, and no music any more."""
+        now = time.monotonic()
+        customer.wait_hears(OTHER_AGENT if who == "b" else AGENT, now)
+        agent.wait_hears(CUSTOMER, now)
+        assert not customer.hears(MUSIC)
+
+    def nothing_left(self) -> None:
+        """Wait until no call of this desk is up on its node: not the caller's, not an agent's."""
+        mine = (self.queue, self.customer.lstrip("+"))
+
+        def left() -> list[str]:
+            lines = self.node.cli("core show channels verbose").splitlines()
+            return [line for line in lines if any(name in line for name in mine)]
+
+        until(lambda: not left(), f"no call of {self.queue} is left", lambda: f"{left()}\n{self.told()}", every_s=0.2)
+
+    # Looking
+
+    def entry(self, number: int = -1) -> Entry:
+        """The last place taken in this queue (or the one of that index)."""
+        until(lambda: self.events("entry_joined"), f"somebody has joined {self.queue}", self.told)
+        found = self.company.parts.line.entry(self.events("entry_joined")[number].entry)
+        assert found
+        return found
+
+    def attempt(self) -> Attempt:
+        """The attempt that the last entry is in."""
+        found = self.company.parts.line.attempt(self.entry().attempt)
+        assert found
+        return found
+
+    def entry_is(self, state: str, number: int = -1, patience_s: float = 20.0) -> Entry:
+        """Wait until the last place taken here is in that state."""
+        what = f"the place in {self.queue} is {state}"
+        until(
+            lambda: self.entry(number).state == state, what, lambda: f"{self.entry(number)}\n{self.told()}", patience_s
+        )
+        return self.entry(number)
+
+    def events(self, *kinds: str) -> list[Event]:
+        return [event for event in self.company.events(*kinds) if event.queue == self.queue]
+
+    def set_rules(self, rules: str) -> None:
+        self.company.set_rules(self.name, rules)
+
+    def told(self) -> str:
+        """For people: the story of this desk so far."""
+        mine = [replace(event, queue="") for event in self.events()]
+        began = mine[0].at_ms if mine else 0
+        lines = [f"  {(e.at_ms - began) / 1000:7.3f} {e.type} {e.call} {e.entry} {e.attempt} {e.data}" for e in mine]
+        return "\n".join([f"{self.queue}:", *lines])
+
+
+def _answers(client: redis_py.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except RedisError:
+        return False
+
+
+def unbroken(call: Call, hertz: float, since: float, to: float) -> bool:
+    """Whether that tone, and nothing else, was heard from then to then, without a break of 100 ms."""
+    runs = [
+        (max(a, since), min(b, to)) for pitch, a, b in call.heard() if abs(pitch - hertz) <= 20 and b > since and a < to
+    ]
+    edges = [since, *(edge for run in runs for edge in run), to]
+    return bool(runs) and all(b - a < 0.1 for a, b in zip(edges[::2], edges[1::2], strict=True))
+
+
+def has_tone(file: Path, hertz: float, share: float = 0.2) -> bool:
+    """Whether a WAV file has that tone in at least this share of it."""
+    with wave.open(str(file)) as recording:
+        data = recording.readframes(recording.getnframes())
+    samples = np.frombuffer(data, dtype="<i2").astype(np.float64)
+    rows = samples[: len(samples) // sound.FRAME * sound.FRAME].reshape(-1, sound.FRAME)
+    return bool(len(rows)) and float(np.mean(sound.has_tone(rows, hertz))) >= share
+
+
+def spoken(desk: Desk, part: Say) -> Path:
+    """The file of a sentence that the engine has spoken."""
+    sounds = sounds_from(desk.company.settings)
+    return sounds.path(sounds.sound_of(part))
