@@ -58,6 +58,7 @@ MODULES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
             "app_playback",
             "app_controlplayback",
             "app_playtones",
+            "app_dtmfstore",
             "app_record",
             "app_mixmonitor",
             "app_chanspy",
