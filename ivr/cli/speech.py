@@ -18,8 +18,8 @@ from ivr.config import load
 from ivr.flow.load import load_flow
 from ivr.flow.model import Flow
 from ivr.instructions import Play, Say
-from ivr.speech.ahead import render_ahead
-from ivr.speech.cache import prune
+from ivr.speech.ahead import render_ahead, tidy
+from ivr.speech.fitness import faults
 from ivr.speech.sounds import Sounds, sounds_from
 from ivr.speech.tones import RATE, linear
 
@@ -44,18 +44,20 @@ def speak(names: tuple[str, ...], out: Path | None) -> None:
     rendered = render_ahead(flows, sounds)
     failed = {sounds.sound_of(part) for part in rendered.failed}
     for part in rendered.failed[:SHOWN]:
-        click.echo(f"cannot be spoken in {part.lang}: {part.text}")
+        what = f"played: {part.audio}; spoken instead" if isinstance(part, Play) else f"spoken in {part.lang}"
+        click.echo(f"cannot be {what}: {part.text}")
     if out is not None:
         for sound in rendered.parts.keys() - failed:
             _listen(sounds, sound, rendered.parts[sound], out)
     if not names:  # only who knows what all flows say may judge what is not needed
-        prune(sounds.folder, rendered.parts.keys(), settings.sounds_max_mb * 1_000_000, time.time())
+        tidy(flows, sounds, settings.sounds_max_mb * 1_000_000, time.time())
     click.echo(
         f"{len(rendered.parts)} sounds of {len(flows)} flow(s) in {sounds.folder}: {rendered.made} new, {len(failed)} failed",
         err=True,
     )
     if failed:
-        click.echo("see whether RETORNO_SPEECH_COMMAND and sox are installed: docs/speech.md", err=True)
+        for fault in faults(sounds, sorted({part.lang for part in rendered.failed})):
+            click.echo(fault, err=True)
         sys.exit(1)
 
 

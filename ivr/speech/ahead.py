@@ -5,6 +5,7 @@ Law: what is found here is, letter for letter, what a turn will say; then its so
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -16,14 +17,14 @@ from ivr.flow.lint.marks import marked
 from ivr.flow.model import Flow
 from ivr.flow.steps.menu import Menu
 from ivr.instructions import Play, Say
+from ivr.speech.cache import Pruned, prune
 from ivr.speech.sounds import Sounds, apology_in
+from ivr.speech.workshop import AT_ONCE
 
 POSITIONS = range(1, 21)
 KEYS = "0123456789*#"
 _FRAGMENTS = frozenset({"option", "option_to", "key *", "key #", "today", "tomorrow"})
 """Sentences that are only ever spoken inside others."""
-_BATCH = 16
-_EACH_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +37,32 @@ class Rendered:
     failed: tuple[Say | Play, ...]
 
 
-def render_ahead(flows: Iterable[Flow], sounds: Sounds) -> Rendered:
-    """Make every sound of `flows` that can be known now. Raises NoSounds."""
-    wanted: dict[str, Say | Play] = {}
-    for flow in flows:
-        for part in sorted(static_parts(flow), key=lambda part: (part.lang, part.text)):
-            wanted[sounds.sound_of(part)] = part
+def render_ahead(flows: Iterable[Flow], sounds: Sounds, at_once: int = AT_ONCE) -> Rendered:
+    """Make every sound of `flows` that can be known now, apologies first. Raises NoSounds."""
+    wanted = _wanted(flows, sounds)
     missing = [part for sound, part in wanted.items() if not sounds.path(sound).is_file()]
-    for lang in {part.lang for part in missing}:
-        sounds.ensure([apology_in(lang)], _EACH_S)
-    for start in range(0, len(missing), _BATCH):
-        sounds.ensure(missing[start : start + _BATCH], _EACH_S * _BATCH)
+    for start in range(0, len(missing), at_once):
+        sounds.ensure(missing[start : start + at_once], sounds.longest_s)
     failed = tuple(part for part in missing if not sounds.path(sounds.sound_of(part)).is_file())
     return Rendered(wanted, len(missing) - len(failed), failed)
+
+
+def render_behind(flows: Iterable[Flow], sounds: Sounds) -> threading.Thread:
+    """The same one by one in a thread of its own, so that calls in progress find the engine free: for a flow just published."""
+    thread = threading.Thread(target=render_ahead, args=(tuple(flows), sounds, 1), name="speech-ahead", daemon=True)
+    thread.start()
+    return thread
+
+
+def tidy(flows: Iterable[Flow], sounds: Sounds, max_bytes: int, now_s: float) -> Pruned:
+    """Keep the folder of sounds below `max_bytes`, all that `flows` say to every caller apart. `now_s`: epoch seconds."""
+    return prune(sounds.folder, _wanted(flows, sounds).keys(), max_bytes, now_s)
+
+
+def _wanted(flows: Iterable[Flow], sounds: Sounds) -> dict[str, Say | Play]:
+    found = sorted({part for flow in flows for part in static_parts(flow)}, key=lambda part: (part.lang, part.text))
+    apologies = [apology_in(lang) for lang in dict.fromkeys(part.lang for part in found)]
+    return {sounds.sound_of(part): part for part in (*apologies, *found)}
 
 
 def static_parts(flow: Flow) -> set[Say | Play]:

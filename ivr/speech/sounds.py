@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 FORMAT = "1"
 """Part of every id: raise it when the same words are to sound differently."""
 IN_CALL_S = 2.0
-LONGEST_S = 20.0
+LONGEST_S = 10.0
 """When an engine is given up. What comes between the two limits is too late for this caller, and there for the next."""
 
 

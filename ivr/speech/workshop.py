@@ -19,6 +19,7 @@ from uuid import uuid4
 import structlog
 
 from ivr.errors import RetornoError
+from ivr.speech.cache import note_use
 from ivr.speech.engine import SpeechFailed
 
 log = structlog.get_logger(__name__)
@@ -72,7 +73,7 @@ class Workshop:
 
     def keep(self, sound: str, content: bytes) -> str:
         """Write a sound that needs no making. Raises NoSounds."""
-        if not self.path(sound).is_file():
+        if not note_use(self.path(sound), time.time()):
 
             def write(into: Path) -> None:
                 into.write_bytes(content)

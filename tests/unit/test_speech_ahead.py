@@ -186,7 +186,7 @@ def test_the_command_tells_what_cannot_be_spoken_and_what_to_do(
     result = CliRunner().invoke(speak, [])
     assert result.exit_code == 1
     assert result.stdout.startswith("cannot be spoken in en: ")
-    assert "see whether RETORNO_SPEECH_COMMAND and sox are installed" in result.stderr
+    assert "no-such-engine is not installed: install it" in result.stderr
 
 
 def test_the_command_knows_the_flows(installation: Path) -> None:

@@ -16,9 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from ivr.flow.load import load_flow
 from ivr.instructions import Pause, Play, Say, Speech
 from ivr.speech import tones
+from ivr.speech.ahead import render_behind, static_parts, tidy
 from ivr.speech.engine import Engine, SpeechFailed
+from ivr.speech.fitness import faults
 from ivr.speech.sounds import Sounds, apology_in
 from ivr.speech.tones import linear
 from ivr.speech.workshop import TIRED, NoSounds
@@ -196,6 +199,38 @@ def test_a_folder_that_cannot_be_written_says_what_to_do(sounds: Sounds, tmp_pat
         NoSounds, match=r"cannot be written to .*: Not a directory; make it writable, or set RETORNO_SOUNDS_DIR"
     ):
         nowhere.ensure([MENU], 20)
+
+
+def test_what_keeps_a_machine_from_speaking_is_told_with_what_to_do(sounds: Sounds, tmp_path: Path) -> None:
+    assert faults(sounds, VOICES) == ()
+    assert list(sounds.folder.iterdir()) == []
+    (none,) = faults(replace(sounds, engine=Engine(("no-such-engine-here",), VOICES)), ["en"])
+    assert none.startswith("no-such-engine-here is not installed: install it")
+    broken = faults(with_engine(sounds, "raise SystemExit(3)"), ["en", "es"])
+    assert [fault.split(";")[0] for fault in broken] == [
+        f"{lang} cannot be spoken: {Path(sys.executable).name} ended with 3" for lang in ("en", "es")
+    ]
+    (tmp_path / "file").write_text("")
+    (unwritable,) = faults(replace(sounds, folder=tmp_path / "file" / "sounds"), [])
+    assert "Not a directory; make it writable, or set RETORNO_SOUNDS_DIR" in unwritable
+
+
+def test_rendering_behind_leaves_the_engine_to_callers_and_ends_with_everything_there(sounds: Sounds) -> None:
+    flow = load_flow(
+        "version: 1\nflow: f\nlanguages: [en]\nentry: {default: a}\n"
+        "steps: {a: {type: say, prompts: [{en: Good evening.}], next: hangup}}\n",
+        "f.yaml",
+    ).flow
+    assert flow is not None
+    thread = render_behind([flow], sounds)
+    (caller,) = sounds.ensure([Say("Your balance is ten reais.", "en")], 20)
+    thread.join(120)
+    assert sounds.path(caller).is_file()
+    wanted = {sounds.sound_of(part) for part in static_parts(flow)}
+    assert sorted(path.stem for path in sounds.folder.iterdir()) == sorted({caller, *wanted})
+    far = time.time() + 86_400
+    assert tidy([flow], sounds, 0, far).removed == 1
+    assert {path.stem for path in sounds.folder.iterdir()} == wanted
 
 
 # --- recordings
