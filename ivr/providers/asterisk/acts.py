@@ -182,15 +182,17 @@ class Acts:
         return _OK
 
     def recording(self, command: Command) -> Answer:
-        """Go on with the recording of `call`, or leave the talk out of it from now on."""
-        call = _id(command, "call")
-        muted = "0" if command.data.get("on") else "1"
+        """Go on with the recording of `call`, or leave the talk out of it from now on. Only the dialplan can begin one: the
+        action that could needs the privilege `system`."""
+        call, on = _id(command, "call"), bool(command.data.get("on"))
         try:
-            self._ami.act("MixMonitorMute", Channel=call, Direction="both", State=muted)
+            self._ami.act("MixMonitorMute", Channel=call, Direction="both", State="0" if on else "1")
         except AmiRefused as err:
-            if self._channel_state(call):
-                return Answer(Result.REFUSED, f"this talk is not being recorded ({err})", permanent=True)
-            return _GONE
+            if not self._channel_state(call):
+                return _GONE
+            if on:
+                why = f"this talk is not being recorded ({err}): set `record: true` of its queue"
+                return Answer(Result.REFUSED, why, permanent=True)
         return _OK
 
     def sound(self, command: Command) -> Answer:
