@@ -15,7 +15,7 @@ from .sip import Address
 
 TICK_S = 0.02
 _SLOTS = 5
-_CROWD_TURNS = 100  # a crowd only shows that it is alive, every two seconds
+_CROWD_TURNS = 50  # a crowd only shows that it is alive, once in a second
 
 
 class _Port(asyncio.DatagramProtocol):
@@ -116,5 +116,10 @@ async def keep_speaking(legs: list[Leg]) -> None:
         if slot == 0:
             legs[:] = [leg for leg in legs if leg.state is not State.ENDED]
         for leg in legs:
-            if leg.number % _SLOTS == slot and (leg.keeps or leg.voice.keys or (turn + leg.number) % _CROWD_TURNS == 0):
+            if leg.number % _SLOTS == slot and (leg.keeps or _crowd_speaks(leg, turn)):
                 leg.speak(time.monotonic())
+
+
+def _crowd_speaks(leg: Leg, turn: int) -> bool:
+    """Asterisk's Answer() waits half a second for a first packet, and its rtp_timeout counts from the last."""
+    return not leg.voice.sequence or bool(leg.voice.keys) or (turn + leg.number) % _CROWD_TURNS == 0
