@@ -148,6 +148,8 @@ def _wanted(kind: str, spot: _Spot, found: Any) -> str:
         return "expected a list: [a, b]"
     if kind in ("too_short", "string_too_short"):
         return f"expected at least {limits.get('min_length', 1)}"
+    if kind == "too_long":
+        return f"expected at most {limits['max_length']}"
     if kind == "string_too_long":
         return f"at most {limits['max_length']} characters"
     if kind in bounds:
