@@ -67,6 +67,13 @@ def test_all_mistakes_are_named_at_once() -> None:
         (GOOD | {"RETORNO_HOME_COUNTRY": "BR,PT"}, "a single country"),
         (GOOD | {"RETORNO_DENY_PREFIXES": "0800"}, "international prefixes"),
         (GOOD | {"RETORNO_HTTP_HOSTS": "https://crm.example"}, "without https://"),
+        (GOOD | {"RETORNO_SPEECH_COMMAND": "say {text}"}, "{text} is not known; expected {lang}, {voice}, {speed}"),
+        (GOOD | {"RETORNO_SPEECH_COMMAND": "say 'it"}, "cannot be read as a command: No closing quotation"),
+        (GOOD | {"RETORNO_SPEECH_COMMAND": "say {voice"}, "cannot be read as a command: expected '}'"),
+        (GOOD | {"RETORNO_SPEECH_COMMAND": "  "}, "expected a command that reads a text and writes a WAV file"),
+        (GOOD | {"RETORNO_SPEECH_VOICES": "pt-br"}, "expected language=voice"),
+        (GOOD | {"RETORNO_SPEECH_SPEED": "fast"}, "a whole number from 80 to 300"),
+        (GOOD | {"RETORNO_SOUNDS_MAX_MB": "1"}, "a whole number from 10 to"),
     ],
 )
 def test_refused(env: dict[str, str], said: str) -> None:
@@ -117,6 +124,12 @@ def test_a_value_may_stand_in_a_file(tmp_path: Path) -> None:
     assert settings.secret_key == SECRET
     assert settings.secrets == {"crm": "bearer"}
     assert settings.redis_url == "redis://redis.example:6379/1"
+
+
+def test_sounds_are_in_the_data_directory_until_they_are_put_elsewhere(tmp_path: Path) -> None:
+    given = GOOD | {"RETORNO_DATA_DIR": str(tmp_path)}
+    assert load(given, None).sounds_dir == tmp_path / "sounds"
+    assert load(given | {"RETORNO_SOUNDS_DIR": "/srv/sounds"}, None).sounds_dir == Path("/srv/sounds")
 
 
 def test_env_file_is_read_and_the_real_environment_wins(tmp_path: Path) -> None:
