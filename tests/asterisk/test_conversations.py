@@ -89,7 +89,8 @@ def test_a_key_cuts_speech_short(desk: Desk) -> None:
     caller.wait_matches(first, seconds=1.0)
     pressed = caller.press("2")
     assert desk.hears(caller, "bye") - pressed < 1.5
-    assert not caller.matches(spoken(desk, Say(words.option("the opening hours", "2", "en"), "en")), seconds=1.0)
+    second = spoken(desk, Say(words.option("the opening hours", "2", "en"), "en"))
+    assert not caller.matches(second, seconds=1.0)
 
 
 @story()

@@ -185,7 +185,7 @@ def test_a_callback_is_booked_for_a_number_that_is_typed(desk: Desk) -> None:
     caller.press("6")
     says(desk, caller, "ask_number")
     caller.press(number.removeprefix("+55") + "#")
-    says(desk, caller, "confirm_number", number=phone_words(number))
+    says(desk, caller, "confirm_number", number=phone_words(number, "en"))
     caller.press("1")
     says(desk, caller, "booked", position=1)
     desk.hears(caller, "bye")
