@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from rig import Answer, Mute, Node, Phones, Reject, Ring, tone, until
@@ -162,10 +163,10 @@ def test_a_prompt_is_heard_from_its_first_frame_and_its_end_ends_the_call(node: 
 
 
 @pytest.mark.parametrize("by", ["rtp", "info"])
-def test_keys_reach_asterisk_and_their_answer_is_heard(node: Node, phones: Phones, by: str) -> None:
+def test_keys_reach_asterisk_and_their_answer_is_heard(node: Node, phones: Phones, by: Literal["rtp", "info"]) -> None:
     call = phones.add("caller", node.sip).dial("601")
     call.wait_up().wait_hears(MENU_HZ)
-    pressed = call.press("129*", by=by)  # type: ignore[arg-type]
+    pressed = call.press("129*", by=by)
     call.wait_hears(DONE_HZ, after=pressed)
     assert call.wait_ended().cause == 16
 
