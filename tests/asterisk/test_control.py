@@ -1,0 +1,284 @@
+"""The control process on a real node: every call has the end that it had, whatever dies meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from control_lab import Lab
+from rig import Answer, Behaviour, Mute, Reject, Ring, until
+
+from ivr.calls import CallState, Found, Gone, Listening, Refused, Unsure
+from ivr.inputs import Outcome
+
+pytestmark = pytest.mark.slow
+
+NUMBER = "+5511988880001"
+
+
+@pytest.fixture(scope="module")
+def lab(asterisk_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with Lab(tmp_path_factory.mktemp("c"), asterisk_binary) as made:
+        made.start_control()
+        yield made
+        made.stop_control()
+
+
+@pytest.fixture(autouse=True)
+def _empty(lab: Lab) -> Iterator[None]:
+    yield
+    lab.hang_up_all()
+    until(lambda: lab.node.channels() == [], "the node is empty")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "phone", "number"),
+    [
+        (Reject(486), Outcome.BUSY, Outcome.BUSY),
+        (Reject(603), Outcome.REFUSED, Outcome.BUSY),
+        (Reject(404), Outcome.FAILED, Outcome.FAILED),
+        (Reject(503), Outcome.FAILED, Outcome.FAILED),
+        (Reject(480), Outcome.NO_ANSWER, Outcome.NO_ANSWER),
+        (Ring(), Outcome.NO_ANSWER, Outcome.NO_ANSWER),
+    ],
+    ids=["busy", "declined", "not-found", "unavailable", "no-answer", "rings"],
+)
+def test_how_a_call_came_out_is_told(lab: Lab, behaviour: Behaviour, phone: Outcome, number: Outcome) -> None:
+    lab.phone("ana", behaviour)
+    lab.carrier.behave(behaviour)
+    to_phone, to_number = lab.place("PJSIP/ana", 1_000), lab.place(NUMBER, 1_000)
+    assert lab.wait_over(to_phone) is phone
+    assert lab.wait_over(to_number) is number
+    assert lab.parts.provider.find(to_phone) == Found(CallState.ENDED, phone)
+
+
+def test_a_number_that_does_not_reply_at_all_is_no_answer_when_its_time_is_over(lab: Lab) -> None:
+    lab.carrier.behave(Mute())
+    assert lab.wait_over(lab.place(NUMBER, 1_000)) is Outcome.NO_ANSWER
+
+
+def test_a_call_that_was_answered_stays_answered_to_its_end(lab: Lab) -> None:
+    ana = lab.phone("ana", Answer())
+    call = lab.place("PJSIP/ana")
+    lab.wait_state(call, CallState.UP)
+    assert lab.parts.provider.find(call) == Found(CallState.UP)
+    ana.wait_call().hang_up()
+    assert lab.wait_over(call) is Outcome.ANSWERED
+
+
+def test_a_call_that_we_end_while_it_rings_is_canceled(lab: Lab) -> None:
+    ana = lab.phone("ana")
+    call = lab.place("PJSIP/ana")
+    rings = ana.wait_call()
+    assert lab.parts.provider.find(call) == Found(CallState.RINGING)
+    lab.parts.provider.hangup(call)
+    rings.wait_ended()
+    assert lab.wait_over(call) is Outcome.CANCELED
+
+
+def test_a_call_that_we_end_before_it_has_a_channel_never_rings_on(lab: Lab) -> None:
+    lab.phone("ana")
+    calls = [lab.place("PJSIP/ana") for _ in range(4)]
+    for call in calls:
+        lab.parts.provider.hangup(call)
+    assert {lab.wait_over(call) for call in calls} == {Outcome.CANCELED}
+
+
+def test_ending_a_call_that_is_over_is_nothing(lab: Lab) -> None:
+    lab.phone("ana", Reject(486))
+    call = lab.place("PJSIP/ana")
+    assert lab.wait_over(call) is Outcome.BUSY
+    lab.parts.provider.hangup(call)
+    with pytest.raises(Gone):
+        lab.parts.provider.redirect(call, "a1")
+
+
+def test_a_phone_that_is_not_registered_is_refused_for_now(lab: Lab) -> None:
+    with pytest.raises(Refused, match="not registered") as told:
+        lab.place("PJSIP/ghost")
+    assert not told.value.permanent
+
+
+def test_a_caller_who_hangs_up_is_known_to_be_gone(lab: Lab) -> None:
+    call = lab.phone("cai").dial("100")  # a desk phone may not call in: it is told so and hears a tone
+    call.wait_ended()
+    caller = lab.phones.add("5511977770001", lab.node.sip).dial("+551130001000").wait_up()
+    until(lambda: lab.registry.calls("node1"), "the call is registered")
+    known = lab.incoming()
+    caller.hang_up()
+    assert lab.wait_over(known) is Outcome.ANSWERED
+
+
+def test_callers_who_hang_up_at_once_leave_nothing_behind(lab: Lab) -> None:
+    """The end may be heard of before the beginning: no call stays registered without a channel."""
+    phone = lab.phones.add("5511977770002", lab.node.sip)
+    for wait_s in (0.0, 0.01, 0.02, 0.03, 0.05, 0.08):
+        call = phone.dial("+551130001000")
+        time.sleep(wait_s)  # to meet the webhook at different moments; nothing is waited for
+        call.hang_up()
+        call.wait_ended()
+    until(lambda: not lab.registry.calls("node1"), "nothing is registered")
+
+
+def test_the_line_hears_of_phones_that_come_are_used_and_go(lab: Lab) -> None:
+    ana = lab.phone("ana", Answer())
+    until(lambda: ("PJSIP/ana", "free") in lab.told, "free")
+    lab.told.clear()
+    call = lab.place("PJSIP/ana")
+    until(lambda: ("PJSIP/ana", "in_use") in lab.told, "in use")
+    lab.wait_state(call, CallState.UP)
+    ana.wait_call().hang_up()
+    until(lambda: lab.told and lab.told[-1] == ("PJSIP/ana", "free"), "free again")
+    ana.unregister()
+    until(lambda: lab.told[-1] == ("PJSIP/ana", "gone"), "gone")
+    assert lab.registry.nodes_of_phone("PJSIP/ana") == ()
+
+
+def test_a_hand_over_between_desk_phones_is_told_with_its_calls(lab: Lab) -> None:
+    """The agent rings a colleague from his telephone and puts the two together."""
+    ana, bia = lab.phone("ana", Answer()), lab.phone("bia", Answer())
+    caller = lab.phones.add("5511977770003", lab.node.sip).dial("+551130001000").wait_up()
+    until(lambda: lab.registry.calls("node1"), "the call is registered")
+    customer = lab.incoming()
+    agent = lab.place("PJSIP/ana")
+    lab.wait_state(agent, CallState.UP)
+    lab.bridge(agent, customer)
+    second = ana.dial("bia").wait_up()
+    bia_call = bia.wait_call()
+    until(lambda: bia_call.up, "bia has answered")
+    ana.calls()[-1].refer_attended(second)
+    until(lambda: any(words[0] == customer for words in lab.told), f"it is told: {lab.told}")
+    (told,) = [words for words in lab.told if words[0] == customer]
+    assert told[1] == "PJSIP/bia"
+    ana.calls()[-1].hang_up()
+    assert lab.wait_over(agent) is Outcome.ANSWERED
+    assert lab.known(customer).state is CallState.UP
+    assert told[2] in lab.uniqueids()
+    caller.hang_up()
+    assert lab.wait_over(customer) is Outcome.ANSWERED
+
+
+def test_a_supervisor_is_rung_to_listen(lab: Lab) -> None:
+    ana, bia = lab.phone("ana", Answer()), lab.phone("bia", Answer())
+    call = lab.place("PJSIP/ana")
+    lab.wait_state(call, CallState.UP)
+    lab.parts.provider.listen("PJSIP/bia", call, Listening.LISTEN)
+    bia.wait_call().wait_up()
+    ana.wait_call().hang_up()
+    lab.wait_over(call)
+    bia.calls()[-1].wait_ended()
+    with pytest.raises(Gone):
+        lab.parts.provider.listen("PJSIP/bia", call, Listening.LISTEN)
+
+
+def test_a_talk_that_is_not_recorded_cannot_go_on_being_recorded(lab: Lab) -> None:
+    ana = lab.phone("ana", Answer())
+    call = lab.place("PJSIP/ana")
+    lab.wait_state(call, CallState.UP)
+    with pytest.raises(Refused, match="not being recorded"):
+        lab.parts.provider.record(call, True)
+    ana.wait_call().hang_up()
+    lab.wait_over(call)
+
+
+# What dies
+
+
+def test_asterisk_killed_with_calls_up_ends_them_all_and_is_used_again(lab: Lab) -> None:
+    lab.phone("ana", Answer())
+    calls = [lab.place("PJSIP/ana") for _ in range(3)]
+    for call in calls:
+        lab.wait_state(call, CallState.UP)
+    lab.node.kill()
+    with pytest.raises((Unsure, Refused)):
+        until_known(lab)
+    lab.node.start()
+    assert {lab.wait_over(call) for call in calls} == {Outcome.ANSWERED}
+    lab.wait_up()
+    ana = lab.phone("ana", Reject(486))
+    assert lab.wait_over(lab.place("PJSIP/ana")) is Outcome.BUSY
+    assert ana.calls()
+
+
+def until_known(lab: Lab) -> None:
+    """Ask until the node is known to be away; raises as the provider does."""
+    for _ in range(100):
+        lab.place("PJSIP/ana")
+        time.sleep(0.05)
+
+
+def test_an_asterisk_that_hangs_is_not_asked_and_nothing_is_lost_when_it_goes_on(lab: Lab) -> None:
+    ana = lab.phone("ana", Answer())
+    call = lab.place("PJSIP/ana")
+    lab.wait_state(call, CallState.UP)
+    os.kill(lab.node.pid, signal.SIGSTOP)
+    until(lambda: not lab.beat_up(), "it is known to hang")
+    ana.wait_call().hang_up()
+    os.kill(lab.node.pid, signal.SIGCONT)
+    assert lab.wait_over(call) is Outcome.ANSWERED
+    lab.wait_up()
+
+
+def test_redis_killed_while_calls_end_hears_of_every_end_when_it_is_back(lab: Lab) -> None:
+    ana = lab.phone("ana", Answer())
+    calls = [lab.place("PJSIP/ana") for _ in range(4)]
+    for call in calls:
+        lab.wait_state(call, CallState.UP)
+    lab.stop_redis()
+    try:
+        for call in ana.calls():
+            call.hang_up()
+        until(lambda: lab.node.channels() == [], "all have ended on the node")
+    finally:
+        lab.start_redis()
+    assert {lab.wait_over(call) for call in calls} == {Outcome.ANSWERED}
+    lab.wait_up()
+
+
+def test_a_control_process_killed_while_a_call_ends_and_another_begins(lab: Lab) -> None:
+    """The next one takes over at once, from what it sees: one call has gone meanwhile, one has come."""
+    lab.stop_control()
+    try:
+        process = lab.start_process()
+        lab.wait_up()
+        standing_by = lab.start_process()
+        ana = lab.phone("ana", Answer())
+        ends = lab.place("PJSIP/ana")
+        first = ana.wait_call()
+        stays = lab.place("PJSIP/ana")
+        for call in (ends, stays):
+            lab.wait_state(call, CallState.UP)
+        process.send_signal(signal.SIGSTOP)
+        first.hang_up()
+        caller = lab.phones.add("5511977770004", lab.node.sip).dial("+551130001000").wait_up()
+        process.kill()
+        process.wait(10)
+        assert lab.wait_over(ends) is Outcome.ANSWERED
+        lab.wait_up()
+        assert standing_by.poll() is None
+        assert lab.known(stays).state is CallState.UP
+        until(lambda: len(lab.registry.calls("node1")) == 2, "the one that stays, and the one that has come")
+        known = lab.incoming()
+        caller.hang_up()
+        assert lab.wait_over(known) is Outcome.ANSWERED
+        lab.parts.provider.hangup(stays)
+        assert lab.wait_over(stays) is Outcome.ANSWERED
+    finally:
+        lab.end_processes()
+        lab.start_control()
+
+
+def test_a_call_that_the_line_holds_for_over_is_hung_up(lab: Lab) -> None:
+    """As after a node that was out of sight for so long that its calls were given up."""
+    caller = lab.phones.add("5511977770005", lab.node.sip).dial("+551130001000").wait_up()
+    until(lambda: lab.registry.calls("node1"), "the call is registered")
+    call = lab.incoming()
+    lab.parts.calls.ended(call, Outcome.ANSWERED)
+    lab.registry.ended(call, Outcome.ANSWERED)
+    lab.stop_control()
+    lab.start_control()
+    caller.wait_ended()
