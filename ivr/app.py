@@ -38,6 +38,7 @@ from ivr.providers.asterisk.nodes import Site, read_site
 from ivr.providers.asterisk.registry import Registry
 from ivr.providers.simulator import webhooks as simulator_webhooks
 from ivr.providers.simulator.client import SimulatorProvider
+from ivr.speech.ahead import render_behind
 from ivr.speech.sounds import sounds_from
 from ivr.store import QUEUES_FILE, FlowShelf, Sessions
 
@@ -127,13 +128,14 @@ def _provider(settings: Settings, redis: Redis) -> Provider:
 
 def _asterisk_desk(settings: Settings, parts: Parts) -> asterisk_webhooks.Desk:
     """Nodes date what they send by the wall clock, so it is the one that they are held to."""
-    site, wall = site_of(settings), SystemClock()
+    site, wall, sounds = site_of(settings), SystemClock(), sounds_from(settings)
+    parts.flows.on_publish = lambda flow: render_behind([flow], sounds)
     commands = Commands(parts.redis, settings.tenant, settings.key("asterisk commands"), wall)
     return asterisk_webhooks.Desk(
         calls=parts.calls,
         site=site,
         keys={node: settings.key(f"asterisk webhook {node}") for node in site.nodes},
-        delivery=Delivery(sounds_from(settings), commands, site),
+        delivery=Delivery(sounds, commands, site),
         registry=Registry(parts.redis, settings.tenant),
         clock=wall,
         country=settings.home_country,

@@ -112,6 +112,7 @@ class FlowShelf:
     """The published flows: files in `folder`, put on the shelf when `check` finds no error in them.
 
     A file that turns bad, or is gone, is told in the log, and the version last published (by any process) stays in force.
+    `on_publish` is called with each flow of ours that is taken up, at the start and when its file has changed; it must not wait.
     """
 
     redis: Redis
@@ -120,6 +121,7 @@ class FlowShelf:
     check: Callable[[str, str], tuple[Flow | None, list[Problem]]]
     clock: Clock
     default: str
+    on_publish: Callable[[Flow], object] = lambda _flow: None
     _versions: dict[str, Published] = field(default_factory=dict)
     _files: dict[Path, tuple[str, str]] = field(default_factory=dict)
     """What our own files say: the flow, and its version, that stood in each when it was last good."""
@@ -194,6 +196,7 @@ class FlowShelf:
             self.redis.set(self._key(f"flow:{version}"), text)
             self.redis.hset(self._key("flows"), flow.flow, version)
             log.info("flow published", flow=flow.flow, version=version)
+            self.on_publish(flow)
         self._versions[version] = Published(flow, version)
         self._files[path] = (flow.flow, version)
 

@@ -5,9 +5,12 @@ Law: what is found here is, letter for letter, what a turn will say; then its so
 
 from __future__ import annotations
 
+import fcntl
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+
+import structlog
 
 from ivr import measures, words
 from ivr.facts import WAIT_LADDER_S
@@ -19,8 +22,11 @@ from ivr.flow.steps.menu import Menu
 from ivr.instructions import Play, Say
 from ivr.speech.cache import Pruned, prune
 from ivr.speech.sounds import Sounds, apology_in
-from ivr.speech.workshop import AT_ONCE
+from ivr.speech.workshop import AT_ONCE, NoSounds
 
+log = structlog.get_logger(__name__)
+
+TURN_FILE = "ahead.lock"
 POSITIONS = range(1, 21)
 KEYS = "0123456789*#"
 _FRAGMENTS = frozenset({"option", "option_to", "key *", "key #", "today", "tomorrow"})
@@ -48,10 +54,24 @@ def render_ahead(flows: Iterable[Flow], sounds: Sounds, at_once: int = AT_ONCE) 
 
 
 def render_behind(flows: Iterable[Flow], sounds: Sounds) -> threading.Thread:
-    """The same one by one in a thread of its own, so that calls in progress find the engine free: for a flow just published."""
-    thread = threading.Thread(target=render_ahead, args=(tuple(flows), sounds, 1), name="speech-ahead", daemon=True)
+    """The same for flows just published, in a thread of its own: one by one, and in one process at a time, so that calls find
+    the engine free and what one has made the next finds."""
+    thread = threading.Thread(target=_render_behind, args=(tuple(flows), sounds), name="speech-ahead", daemon=True)
     thread.start()
     return thread
+
+
+def _render_behind(flows: tuple[Flow, ...], sounds: Sounds) -> None:
+    try:
+        sounds.folder.mkdir(parents=True, exist_ok=True)
+        with (sounds.folder / TURN_FILE).open("w") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)  # given back when the file is closed, or its process dies
+            rendered = render_ahead(flows, sounds, at_once=1)
+    except (NoSounds, OSError) as error:
+        log.error("nothing can be rendered ahead", why=str(error))
+        return
+    names = [flow.flow for flow in flows]
+    log.info("flows rendered ahead", flows=names, made=rendered.made, failed=len(rendered.failed))
 
 
 def tidy(flows: Iterable[Flow], sounds: Sounds, max_bytes: int, now_s: float) -> Pruned:

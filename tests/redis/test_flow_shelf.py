@@ -257,3 +257,21 @@ def test_the_shipped_flows_are_published(shop: Shop) -> None:
     shelf = shop.shelf("telecom")
     assert {"telecom", "clinic", "starter", "callback_agent", "callback_customer"} <= set(shelf.names())
     assert shelf.for_number("+551130001000").flow.flow == "telecom"
+
+
+def test_a_process_is_told_of_each_flow_that_it_takes_up_and_of_no_bad_one(shop: Shop) -> None:
+    told: list[str] = []
+    one, other = shop.shelf(), shop.shelf()
+    other.on_publish = lambda flow: told.append(f"{flow.flow} {flow.title}")
+    shop.write(FRONT)
+    one.refresh()
+    other.refresh()
+    assert told == ["front "]
+    shop.write(DEAD_END)
+    other.refresh()
+    shop.write(FRONT)
+    other.refresh()
+    assert told == ["front "]
+    shop.write(FRONT + "title: again\n")
+    other.refresh()
+    assert told == ["front ", "front again"]

@@ -227,10 +227,10 @@ def test_rendering_behind_leaves_the_engine_to_callers_and_ends_with_everything_
     thread.join(120)
     assert sounds.path(caller).is_file()
     wanted = {sounds.sound_of(part) for part in static_parts(flow)}
-    assert sorted(path.stem for path in sounds.folder.iterdir()) == sorted({caller, *wanted})
+    assert sorted(path.stem for path in sounds.folder.glob("*.ulaw")) == sorted({caller, *wanted})
     far = time.time() + 86_400
     assert tidy([flow], sounds, 0, far).removed == 1
-    assert {path.stem for path in sounds.folder.iterdir()} == wanted
+    assert {path.stem for path in sounds.folder.glob("*.ulaw")} == wanted
 
 
 # --- recordings
