@@ -32,6 +32,7 @@ BARS = 24  # two hours
 KEEP_BARS_S = 3 * 3_600
 BAR_FIGURES: dict[EventType, tuple[str, int]] = {
     EventType.ENTRY_JOINED: ("arrivals", 1),
+    EventType.TRANSFERRED: ("arrivals", 1),
     EventType.CONNECTED: ("answered", 1),
     EventType.RETURNED: ("answered", -1),
     EventType.ABANDONED: ("abandoned", 1),
@@ -79,7 +80,8 @@ class QueueRow:
 
 @dataclass(frozen=True, slots=True)
 class AgentRow:
-    """One agent as others may see him: no phone."""
+    """One agent as others may see him: no phone. `reason` of a pause: what he said himself (lunch), or what the line says:
+    no_answer, phone (it could not be rung), phone_in_use, phone_gone."""
 
     id: str
     name: str

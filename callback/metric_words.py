@@ -26,6 +26,11 @@ WORDS: Final[dict[str, Words]] = {
         ("Offered", "Calls that entered the queue."),
         ("Ofrecidas", "Llamadas que entraron en la cola."),
     ),
+    "transferred": _words(
+        ("Transferidas para a fila", "Das oferecidas: as que um atendente transferiu, depois de falar com o cliente."),
+        ("Transferred in", "Of those offered: sent to the queue by an agent who had talked to the caller."),
+        ("Transferidas a la cola", "De las ofrecidas: las que un agente transfirió después de hablar con el cliente."),
+    ),
     "answered": _words(
         ("Atendidas", "Quem esperou na linha e falou com um atendente."),
         ("Answered", "Callers who waited on the line and reached an agent."),

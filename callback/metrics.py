@@ -82,6 +82,7 @@ def _quantile(waits: Callable[[Totals], Waits], share: float) -> Value:
 _VALUES: Final[dict[str, tuple[Unit, Value]]] = {
     "entered": ("count", lambda t: ledger(t).entered),
     "offered": ("count", _offered),
+    "transferred": ("count", lambda t: t.transferred),
     "answered": ("count", lambda t: t.answered.n),
     "abandoned": ("count", lambda t: t.abandoned.n),
     "short": ("count", lambda t: t.short.n),

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from callback import policy
-from callback.model import RETRIES, Callbacks, Closing, Offer, Order, Place, Queue, Retry
+from callback.model import RETRIES, Callbacks, Closing, Offer, Order, Place, Queue, Retry, Transfers
 from ivr.errors import RetornoError
 from ivr.flow.fields import Duration, HoursName, Lang, Marker, Model, QueueName, SkillName, read_duration
 from ivr.flow.hours import Hours
@@ -158,6 +158,8 @@ class _Rules(Model):
         ]
         | None
     ) = None
+    record: bool | None = None
+    transfers: Literal["keep", "end"] | None = None
     closing: Literal["next_opening", "message"] | None = None
     callbacks: _Callbacks = _Callbacks()
 
@@ -196,6 +198,8 @@ def _queue(name: str, defaults: _Rules, rules: _Queue) -> Queue:
         given["skills"] = frozenset(given["skills"])
     if "closing" in given:
         given["closing"] = Closing(given["closing"])
+    if "transfers" in given:
+        given["transfers"] = Transfers(given["transfers"])
     return Queue(name=name, **given, callbacks=_callbacks(callbacks))
 
 

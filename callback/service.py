@@ -167,8 +167,8 @@ class Line:
         Its agents who are ready are paused while it is not free, with the reason `phone_in_use` or `phone_gone`, and ready
         again when it is. Whoever would become ready meanwhile is paused so instead. During an attempt nothing happens.
         """
-        if self.store.phone(address, state, self.clock.now_ms()):
-            self.match()
+        for agent in self.store.phone(address, state, self.clock.now_ms()):
+            self._served(agent)
 
     def handed_over(self, call: str, *, to_phone: str, to_call: str) -> bool:
         """The agent has handed his customer (`call`) over, from his own telephone: he talks on with whoever is at `to_phone`,

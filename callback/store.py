@@ -272,9 +272,10 @@ class Store:
         """`done` | `later` | `offline` | `unknown`; `act`: sign_in, ready, paused, offline, wrap_up_done."""
         return str(self._run("agent", self.keys.of("agent", agent), now_ms, agent, act, reason))
 
-    def phone(self, address: str, state: PhoneState, now_ms: int) -> bool:
-        """Whether some agent is ready by it."""
-        return bool(self._run("phone", self.keys.of("telephones"), now_ms, address, state))
+    def phone(self, address: str, state: PhoneState, now_ms: int) -> list[str]:
+        """The agents whose own state has changed by it."""
+        found: list[str] = self._run("phone", self.keys.of("telephones"), now_ms, address, state)
+        return found
 
     # reads
 

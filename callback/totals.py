@@ -28,6 +28,7 @@ class Totals:
 
     ivr_abandoned: int = 0  # hung up before any queue
     joined: int = 0
+    transferred: int = 0  # of the joined: sent here by an agent after a talk
     # live callers; a short abandon is in `short` and not in `abandoned`
     answered: Waits = NOBODY
     answered_in_target: int = 0
@@ -218,6 +219,7 @@ FOLDS: Final[dict[EventType, Callable[[Totals, Event], Totals]]] = {
     EventType.CALL_ENDED: _call_ended,
     EventType.CALLBACK_OFFERED: lambda t, _: replace(t, callback_offered=t.callback_offered + 1),
     EventType.ENTRY_JOINED: lambda t, _: replace(t, joined=t.joined + 1),
+    EventType.TRANSFERRED: lambda t, _: replace(t, joined=t.joined + 1, transferred=t.transferred + 1),
     EventType.CALLBACK_CHOSEN: lambda t, e: replace(t, callback_accepted=t.callback_accepted.plus(_ms(e, "wait_ms"))),
     EventType.MATCHED: _matched,
     EventType.DIAL_BEGUN: _dial_begun,

@@ -155,6 +155,9 @@ end
 -- The score of a place taken at `at`: its band and credit are those of the entry.
 local function score_at(e, at) return tonumber(e.band) * 1e13 + at - tonumber(e.credit_ms) end
 
+-- What stands in a lane for an entry: of two with the same score, the one that came first goes first.
+local function new_member(id) return string.format('%013d:', redis.call('INCR', key('seq'))) .. id end
+
 -- How many stand before (score, member) in one sorted set: ties go by member, that is by sequence.
 local function before(set_key, score, member)
   local count = redis.call('ZCOUNT', set_key, '-inf', '(' .. score)

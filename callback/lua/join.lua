@@ -27,7 +27,7 @@ local later = tonumber(due) > NOW
 local e = {id = id, queue = queue}
 set('entry', e, {
   queue = queue, mode = mode, state = later and 'scheduled' or 'waiting', entered_ms = NOW, band = band,
-  credit_ms = credit, member = string.format('%013d:', redis.call('INCR', key('seq'))) .. id,
+  credit_ms = credit, member = new_member(id),
   number = number, who = who, lang = lang, skills = skills, call = mode == 'live' and call or '', attempt = '', agent = '',
   chosen_ms = mode == 'live' and 0 or NOW, line_ms = 0, held_ms = 0, dials = 0, promised_ms = promised, due_ms = due,
   expires_ms = expires, order = order, max_attempts = max_attempts, retry_ms = retry,

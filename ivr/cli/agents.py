@@ -6,6 +6,7 @@ import click
 
 from callback.model import Agent
 from callback.service import Line
+from dashboards import i18n
 from ivr.cli.line import opened, since, table
 from ivr.log import mask_number
 
@@ -90,7 +91,9 @@ def _known(line: Line, agent_id: str) -> None:
 
 
 def _row(one: Agent, now_ms: int) -> tuple[str, ...]:
-    state = f"{one.state} ({one.reason})" if one.reason else str(one.state)
+    words = i18n.words("en")
+    reason = words(f"pause.{one.reason}") if words.has(f"pause.{one.reason}") else one.reason
+    state = f"{one.state} ({reason})" if reason else str(one.state)
     phone = mask_number(one.phone) if one.phone.startswith("+") else one.phone
     since_ms = since(one.since_ms, now_ms)
     return (one.id, one.name, phone, state, since_ms, ",".join(one.queues), ",".join(sorted(one.skills)))

@@ -20,7 +20,7 @@ from callback.service import Line
 from callback.states import ENTRY
 from callback.store import Store
 from ivr.asks import Accept, BookCallback, JoinLine, TakePlace
-from ivr.calls import Caller, CallState, Found, Outgoing, Unsure
+from ivr.calls import Caller, CallState, Found, Listening, Outgoing, Unsure
 from ivr.clock import ManualClock
 from ivr.events import Event
 from ivr.inputs import Answer, Outcome
@@ -41,6 +41,10 @@ class Network:
         self.calls[outgoing.call] = Found(CallState.RINGING)
 
     def redirect(self, call: str, attempt: str) -> None: ...
+
+    def listen(self, phone: str, call: str, mode: Listening) -> None: ...
+
+    def record(self, call: str, on: bool) -> None: ...
 
     def hangup(self, call: str) -> None:
         self.calls[call] = Found(CallState.ENDED, Outcome.ANSWERED)
@@ -223,6 +227,12 @@ def audit(world: World) -> None:
             scores[keys.of("waiting", lane), entry.member] = entry.score
             expected[keys.of("lanes", queue)].add(lane)
             expected[keys.of("queues")].add(queue)
+            if row["skills"].startswith("agent:"):
+                expected[keys.of("personal")].add(lane)
+                wanted = world.line.store.agent(row["skills"].removeprefix("agent:"))
+                assert wanted
+                assert wanted.state is not AgentState.OFFLINE, "nobody waits for one who is not there"
+                assert wanted.state is not AgentState.PAUSED or wanted.reason == "phone_in_use"
             expected[keys.of("callers" if entry.mode is Mode.LIVE else "callbacks", queue)].add(entry.member)
             assert not entry.attempt, entry
         elif not ENTRY[state].ended:
@@ -253,6 +263,9 @@ def audit(world: World) -> None:
         if agent.state in (AgentState.RESERVED, AgentState.ON_CALL):
             assert (name, agent.entry, agent.attempt) in pairs, (agent, row)
             pairs.remove((name, agent.entry, agent.attempt))
+        phone = world.redis.hget(keys.of("telephones"), agent.phone) or "free"
+        assert agent.state is not AgentState.READY or phone == "free", "nobody is ready whose phone is not free"
+        assert phone != "free" or not agent.reason.startswith("phone_"), "nor paused for one that is"
     assert not pairs, f"entries whose agent does not know of them: {pairs}"
     actual = {key: members for key, members in found["index"].items() if members}
     assert actual == dict(expected)
@@ -268,7 +281,7 @@ def _rows(redis: redis_py.Redis, keys: Keys) -> dict[str, dict]:
             found[name][part] = redis.hgetall(key)
         elif name == "phones":
             found["index"][key] = set(redis.hkeys(key))
-        elif name not in ("events", "seq", "call", "estimate", "said"):
+        elif name not in ("events", "seq", "call", "estimate", "said", "telephones"):
             kind = redis.type(key)
             found["index"][key] = set(redis.smembers(key) if kind == "set" else redis.zrange(key, 0, -1))
     return found

@@ -26,7 +26,7 @@ BUILT = {
     "history.": {"arrivals", "answered", "abandoned"},
     "link.": {"live", "polling", "stale", "down"},
     "theme.": {"auto", "light", "dark"},
-    "pause.": {"no_answer", "lunch", "break", "training", "meeting"},
+    "pause.": {"no_answer", "phone", "phone_in_use", "phone_gone", "lunch", "break", "training", "meeting"},
 }
 
 

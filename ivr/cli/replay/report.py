@@ -143,7 +143,7 @@ def places_log(events: Sequence[Event]) -> list[Moment]:
                 place[entry] = (float(event.data["score"]), f"{number:013d}")
                 if not event.data.get("due_ms"):
                     stand(entry)
-            case EventType.PROMOTED:
+            case EventType.PROMOTED | EventType.TRANSFERRED:
                 place[entry] = (float(event.data["score"]), place[entry][1])
                 stand(entry)
             case EventType.ATTEMPT_ENDED | EventType.RETURNED if event.data.get("next", "waiting") == "waiting":

@@ -101,6 +101,16 @@ class Network:
             if call is not None and call.state is CallState.UP:
                 self._end(call, Outcome.ANSWERED)
 
+    def transfers(self, call_id: str, to: str) -> None:
+        """The agent with whom the customer `call_id` talks sends him on to `to` from his own telephone, and is out of it."""
+        with self.lock:
+            call = self._talking(call_id)
+            others = self._out(call)
+            call.epoch += 1
+            self._send(call, f"/sim/calls/{call.id}/transferred", {"to": to})
+            for other in others:
+                self._end(other, Outcome.ANSWERED)
+
     # the verbs of the Provider port
 
     def originate(self, outgoing: Outgoing) -> None:
