@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -59,6 +60,10 @@ class Desk:
     def ended(self, call: str, outcome: Outcome) -> None:
         self._note("ended", call, outcome)
 
+    def incoming_calls(self) -> list[str]:
+        with self.lock:
+            return [about for kind, about, *_ in self.heard if kind == "incoming"]
+
     def of(self, call: str) -> list[tuple[str, ...]]:
         """What was heard of this call, without its id."""
         with self.lock:
@@ -73,6 +78,10 @@ class FarEnd(Protocol):
 
     def phone(self, kind: str) -> str:
         """The address of a telephone that `answers` at once, is `busy`, or `rings` unanswered; or of none (`unknown`)."""
+        ...
+
+    def comes_in(self, number: str, called: str) -> str:
+        """A person calls `called` from `number`; the id that the network gives to this call, which our webhook has heard."""
         ...
 
     def puts_down(self, call: str) -> None:
@@ -211,8 +220,7 @@ class ProviderContract:
             try:
                 far.provider.record(call, on)
             except Refused as refused:
-                assert on
-                assert refused.permanent
+                assert (on, refused.permanent) == (True, True)  # noqa: PT017 - it need not be refused
         assert far.provider.find(call) == Found(CallState.UP)
 
     @pytest.mark.parametrize("call", ["t1-a", "nobody"])
@@ -236,6 +244,49 @@ class ProviderContract:
         with pytest.raises(Refused) as refused:
             far.provider.listen(far.phone("unknown"), call, Listening.LISTEN)
         assert refused.value.permanent
+
+    def test_a_call_that_comes_in_is_told_found_moved_and_its_end_told_once(self, far: FarEnd) -> None:
+        call = far.comes_in("+5511999990001", "+551130001000")
+        assert far.desk.of(call) == [("incoming", "+5511999990001", "+551130001000")]
+        until(lambda: found(far, call) == Found(CallState.UP), "the call is known")
+        far.provider.redirect(call, "t7")
+        until(lambda: far.desk.of(call)[-1:] == [("joined", "t7")], "joined")
+        far.puts_down(call)
+        self.over(far, call, Outcome.ANSWERED)
+        assert [kind for kind, *_ in far.desk.of(call)] == ["incoming", "joined", "ended"]
+
+    def test_a_call_that_came_in_can_be_hung_up(self, far: FarEnd) -> None:
+        call = far.comes_in("+5511999990001", "+551130001000")
+        until(lambda: found(far, call) == Found(CallState.UP), "the call is known")
+        far.provider.hangup(call)
+        self.over(far, call, Outcome.ANSWERED)
+
+    def test_a_call_may_be_placed_beside_another_that_is_up_or_over_or_never_was(self, far: FarEnd) -> None:
+        caller = far.comes_in("+5511999990001", "+551130001000")
+        until(lambda: found(far, caller) == Found(CallState.UP), "the call is known")
+        for number, beside in enumerate((caller, "nobody")):
+            call = f"t{number}-a"
+            far.provider.originate(Outgoing(call, far.phone("answers"), "", 15_000, beside=beside))
+            until(lambda call=call: far.desk.of(call) == [("answered",)], "the answer")  # type: ignore[misc]
+            assert far.provider.find(call) == Found(CallState.UP)
+            far.provider.hangup(call)
+            self.over(far, call, Outcome.ANSWERED)
+            far.provider.hangup(caller)
+        self.over(far, caller, Outcome.ANSWERED)
+
+    def test_moving_a_call_that_hangs_up_just_then_is_done_or_gone_and_its_end_is_told_once(self, far: FarEnd) -> None:
+        for number in range(8):
+            call = self.up(far, f"t{number}-a")
+            ending = threading.Timer(number * 0.002, far.puts_down, (call,))
+            ending.start()
+            with suppress(Gone):
+                far.provider.redirect(call, "t7")
+            ending.join()
+            until(lambda call=call: ("ended", "answered") in far.desk.of(call), "the end")  # type: ignore[misc]
+            until(lambda call=call: found(far, call) is not None, "the end is known")  # type: ignore[misc]
+            assert found(far, call) == Found(CallState.ENDED, Outcome.ANSWERED)
+            told = [kind for kind, *_ in far.desk.of(call) if kind != "joined"]  # which may come late
+            assert told == ["answered", "ended"]
 
     def test_a_silent_network_leaves_us_unsure_of_everything(self, far: FarEnd) -> None:
         call = self.up(far)

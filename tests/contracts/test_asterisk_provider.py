@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from provider import Desk, ProviderContract, until
 from redis import Redis
-from rig import Answer, Behaviour, Node, Phone, Phones, Reject, Ring, tone
+from rig import Answer, Behaviour, Call, Node, Phone, Phones, Reject, Ring, tone
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from ivr.clock import SystemClock
@@ -21,7 +21,7 @@ from ivr.providers.asterisk.client import AsteriskProvider
 from ivr.providers.asterisk.commands import Commands
 from ivr.providers.asterisk.delivery import Delivery
 from ivr.providers.asterisk.files import generate
-from ivr.providers.asterisk.nodes import Address, Site
+from ivr.providers.asterisk.nodes import Address, Site, Trunk
 from ivr.providers.asterisk.nodes import Node as SiteNode
 from ivr.providers.asterisk.nodes import Phone as SitePhone
 from ivr.providers.asterisk.registry import Registry
@@ -35,15 +35,18 @@ CLOCK = SystemClock()
 MUSIC_HZ = 600
 BEHAVIOUR: dict[str, Behaviour] = {"answers": Answer(), "busy": Reject(486), "rings": Ring(), "far": Answer()}
 HOMES = {"answers": "node1", "busy": "node1", "rings": "node1", "far": "node2"}
+TRUNK = "carrier"  # behind it are the customers: a phone that no node knows
 
 
 @dataclass
 class Stage:
-    """The nodes that outlive a test, and the web server that they ask; which desk answers there is the test's."""
+    """What outlives a test: the nodes, the phones, and the web server that the nodes ask; which desk answers there is the
+    test's."""
 
     nodes: dict[str, Node]
     site: Site
     web: BaseWSGIServer
+    phones: dict[str, Phone]
 
 
 @pytest.fixture(scope="module")
@@ -52,27 +55,47 @@ def stage(asterisk_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     folder = tmp_path_factory.mktemp("nodes")
     nodes = {name: Node(name, folder, binary=asterisk_binary, channels=40) for name in ("node1", "node2")}
+    try:
+        with Phones() as phones:
+            customer = phones.add("customer", nodes["node1"].sip, behaviour=Answer(), lines=20)
+            site = site_of(nodes, customer.port, web.server_port)
+            for name, node in nodes.items():
+                begin(node, generate(site, name, SETTINGS))
+            at = {
+                name: phones.add(name, nodes[home].sip, secret=passwords.phone(SETTINGS, name), registers=True)
+                for name, home in HOMES.items()
+            }
+            yield Stage(nodes, site, web, {TRUNK: customer, **at})
+    finally:
+        for node in nodes.values():
+            node.close()
+        web.shutdown()
+        web.server_close()
+
+
+def site_of(nodes: dict[str, Node], carrier: int, web: int) -> Site:
     here = {
         name: SiteNode(
             name, Address(*node.sip), node.rtp, Address(*node.ami), node.sounds, node.etc, address="127.0.0.1"
         )
         for name, node in nodes.items()
     }
-    phones = {name: SitePhone(name, home) for name, home in HOMES.items()}
-    site = Site((f"http://127.0.0.1:{web.server_port}",), here, phones=phones, languages=("en",))
-    try:
-        for name, node in nodes.items():
-            node.write(generate(site, name, SETTINGS))
-            for music in ("wait", "music"):
-                (node.sounds / "retorno" / music).mkdir(parents=True)
-                (node.sounds / "retorno" / music / "a.ulaw").write_bytes(tone(MUSIC_HZ, 2))
-            node.start()
-        yield Stage(nodes, site, web)
-    finally:
-        for node in nodes.values():
-            node.close()
-        web.shutdown()
-        web.server_close()
+    return Site(
+        (f"http://127.0.0.1:{web}",),
+        here,
+        trunks={TRUNK: Trunk(TRUNK, Address("127.0.0.1", carrier), sources=("anyone",), nodes=tuple(nodes))},
+        outgoing=TRUNK,
+        phones={name: SitePhone(name, home) for name, home in HOMES.items()},
+        languages=("en",),
+    )
+
+
+def begin(node: Node, files: dict[str, str]) -> None:
+    node.write(files)
+    for music in ("wait", "music"):
+        (node.sounds / "retorno" / music).mkdir(parents=True)
+        (node.sounds / "retorno" / music / "a.ulaw").write_bytes(tone(MUSIC_HZ, 2))
+    node.start()
 
 
 @dataclass(frozen=True)
@@ -86,13 +109,13 @@ class Hands:
 
 @dataclass
 class Real:
-    """The far end: phones, and a control process for each node on a thread of its own."""
+    """The far end: a control process for each node, on a thread of its own, and our webhooks before `desk`."""
 
     stage: Stage
     redis: Redis
-    phones: Phones
     folder: Path
     desk: Desk = field(default_factory=Desk)
+    came_in: dict[str, Call] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         settings = replace(SETTINGS, data_dir=self.folder)
@@ -101,16 +124,8 @@ class Real:
         key = settings.key("asterisk commands")
         self.provider = AsteriskProvider(self.redis, settings.tenant, key, site)
         self.stage.web.app = self._app(settings, Commands(self.redis, settings.tenant, key, CLOCK))
-        self.at: dict[str, Phone] = {
-            name: self.phones.add(
-                name,
-                self.stage.nodes[home].sip,
-                secret=passwords.phone(settings, name),
-                registers=True,
-                behaviour=BEHAVIOUR[name],
-            )
-            for name, home in HOMES.items()
-        }
+        for name, phone in self.stage.phones.items():
+            phone.behave(BEHAVIOUR.get(name, Answer()))
         self.told: list[tuple[str, str]] = []
         self.over = threading.Event()
         hands = Hands(settings, self.redis, self.desk)
@@ -143,8 +158,19 @@ class Real:
     def phone(self, kind: str) -> str:
         return f"PJSIP/{kind}"
 
+    def comes_in(self, number: str, called: str) -> str:
+        made = self.stage.phones[TRUNK].dial(called, from_user=number).wait_up()
+        until(lambda: len(self.desk.incoming_calls()) > len(self.came_in), "the call has come in")
+        call = self.desk.incoming_calls()[-1]
+        self.came_in[call] = made
+        return call
+
     def puts_down(self, call: str) -> None:
-        next(one for phone in self.at.values() for one in phone.calls() if one.up).hang_up()
+        next(one for one in self.legs() if one.up and self.came_in.get(call) in (one, None)).hang_up()
+
+    def legs(self) -> list[Call]:
+        """All calls of the phones, from their side."""
+        return [*self.came_in.values(), *(one for phone in self.stage.phones.values() for one in phone.calls())]
 
     def stop(self) -> None:
         self.over.set()
@@ -158,19 +184,17 @@ class Real:
         self.stop()
 
     def _busy(self, node: Node) -> bool:
-        for phone in self.at.values():
-            for call in phone.calls():
-                if call.ended is None:
-                    call.hang_up()
+        for call in self.legs():
+            if call.ended is None:
+                call.hang_up()
         return bool(node.channels())
 
 
 @pytest.fixture
 def far(stage: Stage, redis: Redis, tmp_path: Path) -> Iterator[Real]:
-    with Phones() as phones:
-        made = Real(stage, redis, phones, tmp_path)
-        yield made
-        made.close()
+    made = Real(stage, redis, tmp_path)
+    yield made
+    made.close()
 
 
 class TestAsterisk(ProviderContract):

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 from flask import Flask
-from provider import Desk, ProviderContract
+from provider import Desk, ProviderContract, until
 
 from ivr.calls import Gone, Outgoing, Refused, Unsure
 from ivr.cli.simulate import run
@@ -62,6 +62,11 @@ class Simulated:
 
     def phone(self, kind: str) -> str:
         return f"sim:{kind}"
+
+    def comes_in(self, number: str, called: str) -> str:
+        self.network.dial_in("in-1", Phone(Random(1)), number, called)
+        until(lambda: self.desk.of("in-1") != [], "the call has come in")
+        return "in-1"
 
     def puts_down(self, call: str) -> None:
         self.network.puts_down(call)
