@@ -39,6 +39,12 @@ class NoSounds(RetornoError):
     """The folder of sounds cannot be used."""
 
 
+def _refused(why: str) -> Future[str]:
+    future: Future[str] = Future()
+    future.set_exception(SpeechFailed(why))
+    return future
+
+
 @dataclass(slots=True)
 class Workshop:
     """What a process has under way and knows of failures. Times are monotonic seconds. Thread-safe."""
@@ -65,10 +71,11 @@ class Workshop:
                 return under_way
             now = time.monotonic()
             if self._failed.get(sound, 0.0) > now or (by_engine and self._rests_until > now):
-                refused: Future[str] = Future()
-                refused.set_exception(SpeechFailed("it failed a moment ago"))
-                return refused
-            future = self._under_way[sound] = self._pool.submit(self._work, sound, make, by_engine, about)
+                return _refused("it failed a moment ago")
+            try:
+                future = self._under_way[sound] = self._pool.submit(self._work, sound, make, by_engine, about)
+            except RuntimeError as error:  # this process ends, or may have no more threads
+                return _refused(str(error))
             return future
 
     def keep(self, sound: str, content: bytes) -> str:
