@@ -27,7 +27,7 @@ from ivr.providers.asterisk.nodes import Address, Phone, Site, Trunk
 from ivr.providers.asterisk.nodes import Node as SiteNode
 
 SETTINGS = Settings(secret_key="a secret key of the dialplan's tests, forty chars")
-MUSIC_HZ, WAIT_HZ, ONE_MOMENT_HZ, FALLBACK_HZ = 440, 1250, 350, 500
+MUSIC_HZ, WAIT_HZ, ONE_MOMENT_HZ, FALLBACK_HZ, SORRY_HZ = 440, 1250, 350, 500, 550
 MISSING_HZ, RING_HZ, BEEP_HZ = 430, 430, 1000  # 425 Hz, as the phones tell it
 SILENT_S = 1.2  # how long the music for slow steps is silent at first
 
@@ -211,6 +211,7 @@ class Lab:
         for lang in self.site.languages:
             (folder / "retorno" / f"one-moment-{lang}.ulaw").write_bytes(tone(ONE_MOMENT_HZ, 0.3))
             (folder / "retorno" / f"fallback-{lang}.ulaw").write_bytes(tone(FALLBACK_HZ, 0.3))
+            (folder / "retorno" / f"sorry-{lang}.ulaw").write_bytes(tone(SORRY_HZ, 0.3))
 
 
 def _fields(stream: Any) -> Iterator[tuple[str, str]]:

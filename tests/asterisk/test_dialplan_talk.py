@@ -262,16 +262,17 @@ def test_a_caller_is_taken_out_of_anything(lab: Lab, web: Web, phones: Phones, m
 def test_an_agent_sends_the_customer_on(lab: Lab, web: Web, phones: Phones, how: str) -> None:
     attempt = "t8" if how == "refer" else "t9"
     caller, talk = room(lab, web, phones, attempt, hold(fixed=sounds(700)), bye())
+    began = time.monotonic()
     if how == "refer":
         talk.refer("billing")
         assert talk.wait_transferred() == 200
+        talk.hang_up()  # as a telephone does when it hears that
     else:
         talk.hush()
         talk.press("#1")
         talk.press("201")
-    caller.hush()
-    caller.wait_hears(700)
-    caller.wait_hears(MUSIC_HZ)
+    caller.wait_hears(700, after=began)
+    caller.wait_hears(MUSIC_HZ, after=began)
     post = web.wait_posts(f"2{attempt}", 3)[2]
     assert (post["path"], post["to"]) == ("transferred", "billing" if how == "refer" else "201")
     if how != "refer":

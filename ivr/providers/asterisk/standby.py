@@ -5,7 +5,8 @@ Law: these files are there before the first call, and none of them needs a licen
 computed.
 
     one-moment-<lang>.ulaw   no web server answers: please wait
-    fallback-<lang>.ulaw     still none: the caller goes to the fallback, or goodbye
+    fallback-<lang>.ulaw     still none: the caller goes to the fallback
+    sorry-<lang>.ulaw        there is no fallback, or nobody answers there: goodbye
     missing.ulaw             a sound that was to be played is not there
     wait/                    music class `retorno-wait`: 1.2 s of silence, then the music, so that a quick answer makes no blip
     music/                   music class `default`, where asterisk.yaml names no folder of its own
@@ -49,7 +50,7 @@ def prepare(site: Site, node: Node, sounds: Sounds, folder: Path | None = None) 
     sentences = {
         f"{name}-{lang}": Say(text, words.spoken(lang))
         for lang in site.languages
-        for name, text in _sentences(lang, bool(site.fallback_dial(node.name))).items()
+        for name, text in _sentences(lang).items()
     }
     spoken = sounds.ensure(sentences.values(), within_s=RENDER_S)
     unspoken = []
@@ -94,11 +95,12 @@ def _hertz(note: str) -> float:
     return float(440.0 * 2 ** ((_SEMITONES[note[0]] + 12 * (int(note[1]) - 4)) / 12))
 
 
-def _sentences(lang: str, leads_on: bool) -> dict[str, str]:
+def _sentences(lang: str) -> dict[str, str]:
     apology = words.sentence("apology", lang)
     return {
         "one-moment": words.sentence("one_moment", lang),
-        "fallback": f"{apology} {words.sentence('to_a_person' if leads_on else 'goodbye', lang)}",
+        "fallback": f"{apology} {words.sentence('to_a_person', lang)}",
+        "sorry": f"{apology} {words.sentence('goodbye', lang)}",
     }
 
 
