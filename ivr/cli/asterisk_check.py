@@ -117,23 +117,33 @@ def manager_of(settings: Settings, site: Site, node: Node) -> Findings:
         yield Finding(Level.FAIL, f"{node.name}: {err}", f"start Asterisk there, with the manager.conf of {GENERATE}")
         return
     try:
-        link.log_in(USER, passwords.ami(settings, node.name))
-        yield from _asked(link, settings, site, node)
-        link.log_off()
-    except AmiRefused as err:
-        advice = f"it does not run with the files of this RETORNO_SECRET_KEY: {GENERATE}"
-        yield Finding(Level.FAIL, f"{node.name}: the manager interface refuses us ({err})", advice)
+        yield from _let_in(link, settings, site, node)
     except (AmiDown, AmiTimeout) as err:
         yield Finding(Level.FAIL, f"{node.name}: {err}", "is Asterisk frozen? look into its log")
     finally:
         link.disconnect()
 
 
+def _let_in(link: Link, settings: Settings, site: Site, node: Node) -> Findings:
+    """Log in and ask. Raises AmiDown and AmiTimeout."""
+    try:
+        link.log_in(USER, passwords.ami(settings, node.name))
+    except AmiRefused as err:
+        advice = f"it does not run with the files of this RETORNO_SECRET_KEY: {GENERATE}"
+        yield Finding(Level.FAIL, f"{node.name}: the manager interface refuses us ({err})", advice)
+        return
+    try:
+        yield from _asked(link, settings, site, node)
+        link.log_off()
+    except AmiRefused as err:
+        advice = f"once its user may do what it needs, run `retorno asterisk check` again; its files: {GENERATE}"
+        yield Finding(Level.FAIL, f"{node.name}: no more can be asked of it ({err})", advice)
+
+
 def _asked(link: Link, settings: Settings, site: Site, node: Node) -> Findings:
-    core = link.act("CoreSettings", {}, {}, ANSWER_S)
-    yield from core_of(core, node)
     listed = link.act("ListCommands", {}, {}, ANSWER_S)
     yield from rights_of({name: text for name, text in listed.items() if "(Priv: " in text}, node.name)
+    yield from core_of(link.act("CoreSettings", {}, {}, ANSWER_S), node)
     version = f"DIALPLAN_EXISTS({VERSION_CONTEXT},{dialplan_version(site, node.name, settings)},1)"
     if _value(link, version) == "1":
         yield Finding(Level.OK, f"{node.name} runs the dialplan of this version")
@@ -164,11 +174,13 @@ def core_of(core: Mapping[str, str], node: Node) -> Findings:
 
 def rights_of(commands: Mapping[str, str], node: str) -> Findings:
     """`commands`: what ListCommands lists, which is what our user may do, each with the classes that permit it."""
-    surplus: set[str] = set()
-    for text in commands.values():
-        classes = set(text.rpartition("(Priv: ")[2].rstrip(") ").split(",")) - {"all", "<none>"}
-        if classes and not classes & set(AMI_WRITE):
-            surplus |= classes
+    classes = [
+        set(text.rpartition("(Priv: ")[2].rstrip(") ").split(",")) - {"all", "<none>"} for text in commands.values()
+    ]
+    beyond = [found for found in classes if found and not found & set(AMI_WRITE)]
+    certain = {name for found in beyond if len(found) == 1 for name in found}
+    # A command that either of two classes permits tells which one only where another command has.
+    surplus = certain | {" or ".join(sorted(found)) for found in beyond if not found & certain}
     lacking = [name for name in NEEDED if name not in commands]
     if surplus:
         what = f"{node}: the user [{USER}] of manager.conf may do more than it needs: {', '.join(sorted(surplus))}"

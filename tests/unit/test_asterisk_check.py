@@ -46,7 +46,7 @@ def test_least_privilege_is_well() -> None:
     [
         ("Execute Asterisk CLI Command.  (Priv: command,all)", "command"),
         ("Update basic configuration.  (Priv: config,all)", "config"),
-        ("Send a reload event.  (Priv: system,config,all)", "config, system"),
+        ("Send a reload event.  (Priv: system,config,all)", "config or system"),
         ("Add an AGI command to execute by Async AGI.  (Priv: agi,all)", "agi"),
         ("Add an extension to the dialplan  (Priv: command,all)", "command"),
     ],
