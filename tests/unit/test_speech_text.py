@@ -28,10 +28,15 @@ from ivr.speech.text import MAX_CHARS, spoken_form
         ("twelve reais and one real", "en", "twelve ray-ice and one ray-al"),
         ("a real offer", "en", "a real offer"),
         ("doze reais", "pt-BR", "doze reais"),
+        ("das 8h às 18h, sábado das 9h30 às 12h", "pt-BR",
+         "das oito horas às dezoito horas, sábado das nove e trinta às doze horas"),
+        ("às 0h05 ou 1h15 ou 25h", "pt-BR", "às zero e cinco ou uma e quinze ou 25h"),
+        ("R$ 1.250,50 ou R$2", "pt-BR", "mil duzentos e cinquenta reais e cinquenta centavos ou dois reais"),
+        ("8h", "en", "8h"),
         ("\ud800", "en", ""),
         ("-- ... --", "en", ""),
     ],
-)
+)  # fmt: skip
 def test_a_text_is_made_fit_for_an_engine(text: str, lang: str, said: str) -> None:
     assert spoken_form(text, lang) == said
 
