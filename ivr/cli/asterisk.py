@@ -7,6 +7,8 @@ Asterisk: when to reload is the operator's to say.
 from __future__ import annotations
 
 import sys
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -19,6 +21,7 @@ from ivr.cli.findings import tell
 from ivr.config import Settings, load
 from ivr.errors import ConfigError
 from ivr.providers.asterisk import control, files, passwords, standby
+from ivr.providers.asterisk.ahead import keep_ahead
 from ivr.providers.asterisk.nodes import Site
 from ivr.speech.sounds import sounds_from
 
@@ -56,6 +59,8 @@ def config(out: Path, node: str, fragments: bool, sounds: Path | None, show_pass
     made = files.fragments(site, name, settings) if fragments else files.generate(site, name, settings)
     try:
         files.write(made, out)
+        for folder in () if fragments else files.folders(site.nodes[name]):
+            folder.mkdir(parents=True, exist_ok=True)
         unspoken = standby.prepare(site, site.nodes[name], sounds_from(settings), sounds)
     except OSError as err:
         raise click.ClickException(
@@ -97,6 +102,8 @@ def _control(node: str) -> None:
     stop = supervise.Stop()
     stop.listen()
     parts = build(settings)
+    sounds = replace(sounds_from(settings), folder=site.nodes[name].sounds)
+    threading.Thread(target=keep_ahead, args=(parts.flows, sounds, stop.asked), name="ahead", daemon=True).start()
     control.run(
         parts,
         site,

@@ -32,7 +32,7 @@ from ivr.providers.asterisk.client import AsteriskProvider
 from ivr.providers.asterisk.commands import Commands
 from ivr.providers.asterisk.delivery import Delivery
 from ivr.providers.asterisk.nodes import Site, load_site
-from ivr.providers.asterisk.registry import Known, Registry
+from ivr.providers.asterisk.registry import Beat, Known, Registry
 from ivr.speech.sounds import sounds_from
 
 CLOCK = SystemClock()
@@ -146,8 +146,7 @@ phones:
     def _app(self) -> Flask:
         own, clock = self.settings, CLOCK
         keys = {"node1": bytes.fromhex(passwords.webhook(own, "node1"))}
-        commands = Commands(self.parts.redis, own.tenant, own.key("asterisk commands"), clock)
-        delivery = Delivery(sounds_from(own), commands, self.site)
+        delivery = Delivery(sounds_from(own), self.commands(), self.site)
         ours = Flask("ours")
         desk = webhooks.Desk(self.parts.calls, self.site, keys, delivery, self.registry, clock, "BR")
         ours.register_blueprint(webhooks.blueprint(desk))
@@ -213,9 +212,15 @@ phones:
         here = Path(__file__).parent
         return {"PYTHONPATH": f"{here}:{here.parent}:{here.parents[1]}", "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
 
-    def beat_up(self) -> bool:
-        beat = self.registry.beat("node1")
-        return bool(beat and beat.up)
+    def commands(self) -> Commands:
+        """The workers' end."""
+        own = self.settings
+        return Commands(self.parts.redis, own.tenant, own.key("asterisk commands"), CLOCK)
+
+    def beat(self) -> Beat:
+        found = self.registry.beat("node1")
+        assert found is not None
+        return found
 
     def wait_up(self) -> None:
         since = int(time.time() * 1000)

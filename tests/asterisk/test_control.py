@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from rig import Answer, Behaviour, Mute, Reject, Ring, until
 
 from ivr.calls import CallState, Found, Gone, Listening, Refused, Unsure
 from ivr.inputs import Outcome
+from ivr.providers.asterisk.commands import Result
 
 pytestmark = pytest.mark.slow
 
@@ -185,6 +188,73 @@ def test_a_talk_that_is_not_recorded_cannot_go_on_being_recorded(lab: Lab) -> No
     lab.wait_over(call)
 
 
+def test_a_display_name_that_writes_fields_moves_nobody_else(lab: Lab) -> None:
+    """The attack that was proved on the bare library: a Hangup that seems to be another call's."""
+    victim = lab.phones.add("5511977770006", lab.node.sip).dial("+551130001000").wait_up()
+    until(lambda: lab.registry.calls("node1"), "the call is registered")
+    target = lab.incoming()
+    name = "".join(f"Bob{end}Channel: PJSIP/evil{end}Uniqueid: {target}" for end in ("\u2028", "\u0085"))
+    attacker = lab.phones.add("5511977770007", lab.node.sip).dial("+551130001000", display_name=name).wait_up()
+    until(lambda: len(lab.registry.calls("node1")) == 2, "both are registered")
+    own = next(call for call in lab.registry.calls("node1") if call != target)
+    attacker.hang_up()
+    assert lab.wait_over(own) is Outcome.ANSWERED
+    assert lab.known(target).state is CallState.UP
+    assert victim.up
+    victim.hang_up()
+    assert lab.wait_over(target) is Outcome.ANSWERED
+
+
+def test_a_sound_is_kept_whole_or_not_at_all(lab: Lab) -> None:
+    sound, content = "5f" * 16, bytes(range(256)) * 40
+    text = base64.b64encode(content).decode()
+    assert lab.commands().ask("node1", "sound", id=sound, bytes=text).result is Result.OK
+    assert (lab.folder / "sounds" / f"{sound}.ulaw").read_bytes() == content
+    for name, given in (("../evil", text), (sound[:-1], text), ("5e" * 16, "not base64!")):
+        answer = lab.commands().ask("node1", "sound", id=name, bytes=given)
+        assert (answer.result, answer.permanent) == (Result.REFUSED, True)
+    assert not (lab.folder / "sounds" / f"{'5e' * 16}.ulaw").exists()
+    assert not (lab.folder / "evil.ulaw").exists()
+
+
+@pytest.mark.parametrize("call", ["/.*/", "PJSIP/ana-00000001\r\n", "", "a" * 81, "a b", "\u0661"])
+def test_what_is_no_id_of_a_call_is_not_given_to_asterisk(lab: Lab, call: str) -> None:
+    """AMI takes a pattern for a channel: /.*/ would hang up everybody."""
+    ana = lab.phone("ana", Answer())
+    stays = lab.place("PJSIP/ana")
+    lab.wait_state(stays, CallState.UP)
+    for do in ("hangup", "redirect", "find", "recording", "spy"):
+        with pytest.raises(Unsure):
+            lab.commands().ask("node1", do, call=call, attempt="a1", on=True, phone="PJSIP/bia", mode="listen", via="")
+    assert lab.known(stays).state is CallState.UP
+    assert ana.wait_call().up
+
+
+def test_a_heartbeat_tells_how_the_node_is(lab: Lab) -> None:
+    lab.phone("ana", Answer())
+    call = lab.place("PJSIP/ana")
+    lab.wait_state(call, CallState.UP)
+    until(lambda: lab.beat().channels == 1, "its one call is told")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", lab.beat().boot)
+
+
+def test_a_control_process_that_is_stopped_says_so_and_calls_go_on_without_it(lab: Lab) -> None:
+    ana = lab.phone("ana", Answer())
+    call = lab.place("PJSIP/ana")
+    lab.wait_state(call, CallState.UP)
+    lab.stop_control()
+    try:
+        assert not lab.beat().up
+        with pytest.raises(Unsure, match="not up"):
+            lab.place("PJSIP/ana")
+        assert ana.wait_call().up
+    finally:
+        lab.start_control()
+    assert lab.known(call).state is CallState.UP
+    lab.parts.provider.hangup(call)
+    assert lab.wait_over(call) is Outcome.ANSWERED
+
+
 # What dies
 
 
@@ -216,7 +286,7 @@ def test_an_asterisk_that_hangs_is_not_asked_and_nothing_is_lost_when_it_goes_on
     call = lab.place("PJSIP/ana")
     lab.wait_state(call, CallState.UP)
     os.kill(lab.node.pid, signal.SIGSTOP)
-    until(lambda: not lab.beat_up(), "it is known to hang")
+    until(lambda: not lab.beat().up, "it is known to hang")
     ana.wait_call().hang_up()
     os.kill(lab.node.pid, signal.SIGCONT)
     assert lab.wait_over(call) is Outcome.ANSWERED

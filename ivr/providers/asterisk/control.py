@@ -38,6 +38,7 @@ log = structlog.get_logger()
 USER: Final = "retorno"
 TURN_S: Final = 0.1
 LOOK_S: Final = 30.0
+WATCH_S: Final = 5.0
 AGAIN_S: Final = 0.5
 MUTE_S: Final = 5.0
 """How long Asterisk may be away before its phones count as gone."""
@@ -110,7 +111,7 @@ class Control:
             clock,
             self._acts.handlers,
         )
-        self._look_at = 0.0
+        self._look_at = self._watch_at = 0.0
         self._seen_at = time.monotonic()  # when Asterisk was last there
         self._mourned = 0  # how much of its absence has been told: 1 its phones, 2 its calls
 
@@ -158,6 +159,9 @@ class Control:
         """One round of the main thread."""
         self._ends.turn()
         now = time.monotonic()
+        if now >= self._watch_at:
+            self._watch_at = now + WATCH_S
+            self._watch()
         if not self._ami.up:
             self._mourn(now - self._seen_at)
             return
@@ -181,9 +185,15 @@ class Control:
             self._registry.answered(call)
         for call in found.unknown:
             self._end_orphan(call)
-        log.info("looked", node=self._name, calls=len(registered), absent=len(found.absent))
         self._phones.look()
-        self._phones.watch()
+        tell = log.info if found.absent or found.answered or found.unknown else log.debug
+        tell("looked", node=self._name, calls=len(registered), absent=len(found.absent), unknown=len(found.unknown))
+
+    def _watch(self) -> None:
+        try:
+            self._phones.watch()
+        except RedisError as err:
+            log.debug("watch_failed", node=self._name, why=type(err).__name__)
 
     def _end_orphan(self, call: str) -> None:
         """A channel that nobody talks on, of a call that the line holds for over: nothing will ever be done with it."""

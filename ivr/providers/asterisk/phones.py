@@ -20,8 +20,8 @@ from ivr.providers.asterisk.teller import Teller
 
 log = structlog.get_logger()
 
-MUTE_MS = 15_000
-"""How long a node may be silent before its phones count as gone."""
+MUTE_MS = 8_000
+"""A node that was silent for so long, at two watches in a row, has no phones."""
 
 
 class Phones:
@@ -34,6 +34,7 @@ class Phones:
         self._phone = phone
         self._teller = Teller("phones")
         self._last: dict[str, str] = {}
+        self._mute: set[str] = set()
 
     def heard(self, event: Pack) -> None:
         """A DeviceStateChange, or a line of DeviceStateList."""
@@ -54,13 +55,18 @@ class Phones:
             self._tell(device, self._node, "UNAVAILABLE")
 
     def watch(self) -> None:
-        """Phones of other nodes that have fallen silent. Raises RedisError."""
-        now = self._clock.now_ms()
+        """Phones of other nodes that have fallen silent. Raises RedisError.
+
+        One look does not count: after an absence of Redis the beats of living nodes look old too.
+        """
+        now, before, self._mute = self._clock.now_ms(), self._mute, set()
         for other in self._site.nodes:
             beat = self._registry.beat(other) if other != self._node else None
-            if beat and now - beat.at_ms > MUTE_MS:
-                for device in sorted(self._devices(other)):
-                    self._tell(device, other, "UNAVAILABLE")
+            if not beat or now - beat.at_ms <= MUTE_MS:
+                continue
+            self._mute.add(other)
+            for device in sorted(self._devices(other)) if other in before else ():
+                self._tell(device, other, "UNAVAILABLE")
 
     def stop(self) -> None:
         self._teller.stop()
