@@ -7,7 +7,7 @@ local t, e, a = goes_on(id, call)
 if not t then return 'late' end
 if t.agent_call == other_call and e.state == 'connected' then return 'again' end
 local b = other ~= '' and load('agent', other) or nil
-if b and b.id ~= t.agent and b.state ~= 'ready' and b.state ~= 'paused' and b.state ~= 'wrap_up' then b = nil end
+if b and not (a and a.id == b.id) and b.state ~= 'ready' and b.state ~= 'paused' and b.state ~= 'wrap_up' then b = nil end
 
 local deadline, talk = NOW + LOOK_AGAIN_MS, NOW - tonumber(t.connected_ms)
 local was = t.agent
@@ -18,7 +18,7 @@ else
   move_entry(e, 'connected', deadline)
 end
 set('attempt', t, {agent = b and b.id or '', agent_call = other_call, agent_placed = '1', over = '', connected_ms = NOW,
-  deadline_ms = deadline})
+  deadline_ms = deadline, idle_ms = NOW})
 set('entry', e, {agent = t.agent})
 redis.call('SET', key('call', other_call), e.id, 'EX', KEEP_S)
 event('handed_over', {call = call, queue = e.queue, entry = e.id, agent = t.agent, attempt = id},

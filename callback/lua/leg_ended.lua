@@ -2,7 +2,7 @@
 -- The agent's: the entry is back in its old place at once. The customer's: `next` (policy.after_attempt) says where to,
 -- and the agent is ready as if nothing had been.
 -- KEYS[1] the attempt. ARGV attempt, leg, outcome, next (waiting|scheduled|failed|cancelled|expired), due_ms, keep (1: the old place),
---      count (1: this costs the customer a try), rest_ms (an agent whose phone could not be rung is left alone so long)
+--      count (1: this costs the customer a try), rest_ms (an agent whose phone could not be rung, or said no, is left alone so long)
 -- Returns {late: no change} | {next, call to hang up ...}
 
 local id, leg, outcome, becomes, due, keep, count, rest = unpack(ARG)
@@ -24,7 +24,9 @@ if leg == 'agent' then
   -- A phone that cannot be rung at all counts as missed, too: else the pair would be matched again for ever.
   local missed = outcome == 'no_answer' or outcome == 'busy' or outcome == 'failed'
   local misses = tonumber(a.misses) + (missed and 1 or 0)
-  set('agent', a, {misses = misses, rest_until = outcome == 'failed' and NOW + tonumber(rest) or 0})
+  -- A no that a phone says by itself comes within milliseconds: offered at once again, it would be rung some thirty times a second.
+  local rests = outcome == 'failed' or outcome == 'busy' or outcome == 'refused'
+  set('agent', a, {misses = misses, rest_until = rests and NOW + tonumber(rest) or 0})
   if missed and misses >= rule(e.queue).max_misses and a.after ~= 'offline' then
     move_agent(a, 'paused', NOW, outcome == 'failed' and 'phone' or 'no_answer', {attempt = '', entry = '', after = '', after_reason = ''})
   else

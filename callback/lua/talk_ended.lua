@@ -20,5 +20,5 @@ end_attempt(t, 'failed')
 move_entry(e, 'waiting', nil, e.mode == 'callback' and {call = ''} or nil)
 if e.mode == 'live' then heard_by(e, tonumber(heard)) end
 -- Who told is there; an agent who was not found in the room goes to the end of the row.
-free_agent(a, leg == 'agent' and tonumber(t.idle_ms) or NOW)
+if a then free_agent(a, leg == 'agent' and tonumber(t.idle_ms) or NOW) end
 return {'waiting', unpack(calls)}

@@ -34,6 +34,7 @@ class Caller:
     number: str = ""  # to be rung at
     order: str = ""
     rung_by_us: bool = False  # he holds because we rang him
+    wants: str = ""  # the one agent for whom he waits
     attempt: str = ""
     due: int = 0
     heard: int = 0
@@ -54,6 +55,13 @@ class Worker:
     after: str = ""
     rest: int = 0
     wrap_until: int = 0
+    phone: str = "free"
+    reason: str = ""  # only what his telephone is the reason for
+    turn: int = 0  # idle since, kept while his telephone is not free
+
+    @property
+    def is_there(self) -> bool:
+        return self.state != "offline" and (self.state != "paused" or self.reason == "phone_in_use")
 
 
 @dataclass
@@ -62,7 +70,7 @@ class Try:
 
     id: str
     caller: Caller
-    worker: Worker
+    worker: Worker | None  # None: handed over to somebody else
     order: Order
     leg: str
     deadline: int
@@ -71,6 +79,13 @@ class Try:
     placed: set[str] = field(default_factory=set)
     accepted: dict[str, str] = field(default_factory=dict)
     over: bool = False
+    told_by: str = ""  # the side that told of the end of a talk
+    agent_call: str = ""  # of the one to whom it was handed over
+
+    @property
+    def talks_on(self) -> str:
+        """The call of the customer's other side."""
+        return self.agent_call or f"{self.id}-a"
 
 
 class Model:
@@ -81,6 +96,7 @@ class Model:
         self.tries: dict[str, Try] = {}
         self.new: list[Try] = []  # matched, and not yet named by the line
         self.winners: list[tuple[str, str]] = []
+        self.hung_up: set[str] = set()  # calls that phoned in and have ended
 
     @property
     def now(self) -> int:
@@ -96,7 +112,7 @@ class Model:
         ready = [w for w in self.workers.values() if w.state == "ready" and w.rest <= self.now]
         for w in sorted(ready, key=lambda w: (w.since, w.id)):
             for c in self.waiting():
-                if c.queue in w.queues and c.skills <= w.skills:
+                if c.wants == w.id or (not c.wants and c.queue in w.queues and c.skills <= w.skills):
                     self._pair(w, c)
                     break
 
@@ -123,14 +139,31 @@ class Model:
 
     def back(self, c: Caller, state: str = "waiting") -> None:
         c.state, c.attempt = state, ""
+        if state == "waiting" and c.wants and not self.workers[c.wants].is_there:
+            c.wants = ""
+
+    def to(self, w: Worker, state: str, since: int = 0) -> None:
+        """An agent is in `state` now; `since`: idle since, for one who is ready. His telephone has a say in that."""
+        if state == "ready" and w.phone != "free":
+            w.state, w.reason, w.turn = "paused", f"phone_{w.phone}", since
+        else:
+            w.state, w.reason, w.since = state, "", since if state == "ready" else self.now
+        if not w.is_there:
+            for c in self.callers.values():
+                c.wants = "" if c.wants == w.id and c.state == "waiting" else c.wants
 
     def free(self, w: Worker, idle: int) -> None:
-        w.state, w.since = (w.after, self.now) if w.after else ("ready", idle)
-        w.after = w.attempt = ""
+        after, w.after, w.attempt = w.after, "", ""
+        self.to(w, after or "ready", idle)
 
     def end(self, t: Try, idle: int | None = None) -> None:
         t.over = True
-        self.free(t.worker, t.idle if idle is None else idle)
+        if t.worker:
+            self.free(t.worker, t.idle if idle is None else idle)
+
+    def wrap_up(self, w: Worker, queue: str) -> None:
+        w.wrap_until = self.now + self.rules[queue].wrap_up_ms
+        self.to(w, "wrap_up")
 
     def running(self, attempt: str) -> Try | None:
         t = self.tries.get(attempt)
@@ -150,10 +183,22 @@ class Model:
             return
         if w.state in ("reserved", "on_call"):
             w.after = "" if act == "ready" else act
-        elif w.state != act:
-            w.state, w.since, w.after, w.attempt = act, self.now, "", ""
+        elif w.state != act or act == "paused":
+            w.after, w.attempt = "", ""
             if act == "ready":
                 w.misses = w.rest = 0
+            self.to(w, act, self.now)
+
+    def phone(self, w: Worker, state: str) -> None:
+        if w.phone == state:
+            return
+        w.phone, was = state, w.state
+        if was == "ready":
+            self.to(w, "ready", w.since)
+        elif was == "paused" and w.reason:
+            self.to(w, "ready", w.turn)
+        if w.state != was:
+            self.match()
 
     def begin(self, attempt: str, leg: str) -> bool:
         t = self.running(attempt)
@@ -174,10 +219,12 @@ class Model:
             return t.accepted[leg]
         if t.caller.state != "dialing" or t.leg != leg or t.begun != leg:
             return "gone"
+        assert t.worker, "nobody is handed over before he talks"
         if leg == "agent":
             t.worker.misses = 0
         if leg == t.order.legs[-1]:
             t.accepted[leg] = "room"
+            t.worker.misses = 0
             t.caller.state, t.worker.state, t.deadline = "connected", "on_call", self.now + 120_000
             if t.caller.mode == "callback":
                 t.caller.call = f"{attempt}-c"
@@ -218,8 +265,9 @@ class Model:
             self.back(t.caller)
             missed = outcome in (Outcome.NO_ANSWER, Outcome.BUSY, Outcome.FAILED)
             w = t.worker
+            assert w, "nor is he rung then"
             w.misses += missed
-            w.rest = self.now + 5_000 if outcome is Outcome.FAILED else 0
+            w.rest = self.now + 5_000 if outcome in (Outcome.FAILED, Outcome.BUSY, Outcome.REFUSED) else 0
             pause = missed and w.misses >= self.rules[t.caller.queue].max_misses and w.after != "offline"
             w.after = "paused" if pause else w.after
             self.end(t, self.now)
@@ -228,7 +276,7 @@ class Model:
     def caller_gone(self, c: Caller, never_met: bool = False) -> None:
         t = self.running(c.attempt)
         if c.state == "connected" and not never_met:
-            self.complete(c)
+            self.complete(c, "customer")
             return
         if t:
             self.end(t)
@@ -243,11 +291,72 @@ class Model:
             c.rung_by_us = False
         self.match()
 
-    def complete(self, c: Caller) -> None:
-        t = self.tries[c.attempt]
-        t.over, c.state = True, "completed"
-        t.worker.state, t.worker.wrap_until = "wrap_up", self.now + self.rules[c.queue].wrap_up_ms
+    def complete(self, c: Caller, leg: str) -> None:
+        self.talked(c, leg)
         self.match()
+
+    def talked(self, c: Caller, leg: str) -> None:
+        t = self.tries[c.attempt]
+        t.over, t.told_by, c.state = True, leg, "completed"
+        if t.worker:
+            self.wrap_up(t.worker, c.queue)
+
+    def goes_on(self, c: Caller, late: bool = True) -> Try | None:
+        """The talk of `c`, if it may go on with somebody else: also when (`late`) the agent's call has ended before."""
+        t = self.tries.get(c.attempt)
+        if not t or (c.state == "connected") is t.over:
+            return None
+        if c.state == "connected":
+            return t
+        ended = c.state == "completed" and t.told_by == "agent" and c.call not in self.hung_up
+        return t if late and ended else None
+
+    def plain(self, c: Caller) -> None:
+        c.mode, c.chosen, c.rung_by_us, c.order, c.tries = "live", False, False, "", {}
+
+    def transfer(self, c: Caller, to: str, late: bool = False) -> bool:
+        """`to`: a queue, agent:id, or empty (nobody: his own queue again)."""
+        t = self.goes_on(c, late)
+        if not t:
+            return False
+        queue, wants = ("", to.removeprefix("agent:")) if to.startswith("agent:") else (to, "")
+        was, queue = c.queue, queue or c.queue
+        worker = t.worker if c.state == "connected" else None
+        t.over, t.told_by = True, ""
+        self.plain(c)
+        c.skills = c.skills if queue == was and not wants else frozenset()
+        c.queue, c.entered, c.heard = queue, self.now, self.now + 60_000
+        c.wants = wants
+        self.back(c)
+        if worker:
+            self.wrap_up(worker, was)
+        self.match()
+        return True
+
+    def hand_over(self, c: Caller, name: str, call: str) -> bool:
+        t = self.goes_on(c)
+        if not t:
+            return False
+        if c.state == "connected":
+            a = t.worker
+        else:
+            a, c.state = None, "connected"
+            self.plain(c)
+        b = self.workers.get(name)
+        if b and b is not a and b.state not in ("ready", "paused", "wrap_up"):
+            b = None
+        t.worker, t.agent_call, t.over, t.deadline, t.idle = b, call, False, self.now + 120_000, self.now
+        if a and a is b:
+            self.match()
+            return True
+        if a:
+            self.wrap_up(a, c.queue)
+        if b:
+            b.after = "paused" if b.state == "paused" and not b.reason else b.after
+            b.attempt, b.misses = t.id, 0
+            self.to(b, "on_call")
+        self.match()
+        return True
 
     def empty_room(self, t: Try, leg: str) -> None:
         c = t.caller
@@ -272,7 +381,7 @@ class Model:
         for w in self.workers.values():
             if w.state == "wrap_up" and w.wrap_until <= self.now:
                 self.free(w, self.now)
-        live = [t for t in self.tries.values() if not t.over and t.deadline <= self.now]
+        live = [t for t in self.tries.values() if not t.over and t.deadline <= self.now]  # legs that ring, and talks
         live.sort(key=lambda t: (t.deadline, t.caller.id))
         silent = [
             c for c in self.callers.values() if c.state in ("waiting", "reserved", "dialing") and c.mode == "live"
@@ -308,9 +417,9 @@ class Model:
     def _look_for_talk(self, t: Try) -> None:
         if t.over:
             return
-        if all(self.find(call).state is CallState.UP for call in (f"{t.id}-a", t.caller.call)):
-            t.deadline = self.now + 120_000
+        sides = {"agent": t.talks_on, "customer": t.caller.call}
+        gone = [leg for leg, call in sides.items() if self.find(call).state is not CallState.UP]
+        if gone:
+            self.talked(t.caller, gone[0])
         else:
-            c = t.caller
-            t.over, c.state = True, "completed"
-            t.worker.state, t.worker.wrap_until = "wrap_up", self.now + self.rules[c.queue].wrap_up_ms
+            t.deadline = self.now + 120_000

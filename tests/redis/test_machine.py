@@ -18,15 +18,17 @@ from line_world import World, audit, rules
 from redis.exceptions import ResponseError
 
 from callback import dispatch
-from callback.model import Callbacks, Place, Retry
+from callback.model import Callbacks, PhoneState, Place, Retry
 from callback.scripts import script_texts
+from callback.talks import NotTalking, UnknownTarget
 from ivr.asks import LeaveLine
 from ivr.calls import Caller as Call
 from ivr.calls import CallState, Found
 from ivr.inputs import Outcome
 
-LANES = ("", "es")
 CREW = {"ana": ("q", ""), "bia": ("q r", ""), "caio": ("r q", "es")}
+LANES = ("", "es", *(f"agent:{name}" for name in CREW))
+TARGETS = ("q", "r", "nobody", *(f"agent:{name}" for name in CREW))
 RULES = rules(
     callbacks=Callbacks(
         retries={
@@ -97,18 +99,22 @@ class LineMachine(RuleBasedStateMachine):
             for c in model.callers.values():
                 pipe.hmget(keys.of("entry", c.id), "state", "mode", "score", "attempt", "call")
             for w in model.workers.values():
-                pipe.hmget(keys.of("agent", w.id), "state", "since_ms", "misses", "after", "attempt")
+                pipe.hmget(keys.of("agent", w.id), "state", "since_ms", "misses", "after", "attempt", "reason")
             for queue in RULES:
                 for lane in LANES:
                     pipe.zrange(keys.of("waiting", f"{queue}|{lane}"), 0, -1, withscores=True)
-            *rows, q, q_es, r, r_es = pipe.execute()
+            found = pipe.execute()
+        rows, lanes_of = found[: -len(RULES) * len(LANES)], found[-len(RULES) * len(LANES) :]
         mine = [_caller(c.state, c.mode, f"{c.score:.0f}", c.attempt, c.call) for c in model.callers.values()]
-        mine += [_worker(w.state, str(w.since), str(w.misses), w.after, w.attempt) for w in model.workers.values()]
+        mine += [
+            _worker(w.state, str(w.since), str(w.misses), w.after, w.attempt, w.reason) for w in model.workers.values()
+        ]
         seen = [_caller(*row) for row in rows[: len(model.callers)]] + [
             _worker(*row) for row in rows[len(model.callers) :]
         ]
         assert mine == seen
-        for queue, lanes in (("q", q + q_es), ("r", r + r_es)):
+        for n, queue in enumerate(RULES):
+            lanes = [one for lane in lanes_of[n * len(LANES) : (n + 1) * len(LANES)] for one in lane]
             line = [member.split(":", 1)[1] for member, score in sorted(lanes, key=lambda one: (one[1], one[0]))]
             assert line == [c.id for c in model.waiting() if c.queue == queue]
         if STEPS["steps"] % 10 == 0:
@@ -221,6 +227,8 @@ class LineMachine(RuleBasedStateMachine):
         self.world.network.calls[call] = Found(CallState.ENDED, Outcome.ANSWERED)
         for _ in range(told):
             self.world.line.ended(Call(call, entry=c.id, room=c.attempt if met else ""), Outcome.ANSWERED, "")
+        if told:
+            self.model.hung_up.add(call)
         if told and c.state not in ENDED:
             self.model.caller_gone(c, never_met=not met)
         self.check()
@@ -251,7 +259,73 @@ class LineMachine(RuleBasedStateMachine):
             self.model.match()
         self.check()
 
+    # talks that go on
+
+    def talking(self, n: int) -> Caller | None:
+        """Somebody who talks, or mostly so; else one whose talk is over."""
+        talked = [c for c in self.model.callers.values() if c.state in ("connected", "completed")]
+        now = [c for c in talked if c.state == "connected"]
+        found = now if now and n % 4 else talked
+        return found[n % len(found)] if found else None
+
+    @precondition(lambda self: self.talking(0))
+    @rule(n=PICK, to=st.sampled_from(TARGETS))
+    def send_on(self, n: int, to: str) -> None:
+        """A supervisor sends him on."""
+        c = self.talking(n)
+        assert c
+        agent = self.model.workers.get(to.removeprefix("agent:"))
+        talks_now = self.model.goes_on(c, late=False)
+        if not talks_now or to == "nobody" or (agent and not agent.is_there):
+            with pytest.raises(UnknownTarget if talks_now else NotTalking):
+                self.world.line.transfer(c.id, to, "boss")
+        else:
+            assert self.world.line.transfer(c.id, to, "boss").id == c.id
+            assert self.model.transfer(c, to)
+        self.check()
+
+    @precondition(lambda self: self.talking(0))
+    @rule(n=PICK, to=st.sampled_from(TARGETS))
+    def dials_on(self, n: int, to: str) -> None:
+        """His agent does so on his own telephone; the end of the agent's call may have been told before."""
+        c = self.talking(n)
+        assert c
+        agent = self.model.workers.get(to.removeprefix("agent:"))
+        nobody = to == "nobody" or (agent and not agent.is_there)
+        done = self.world.line.transferred(Call(c.call, room=c.attempt), to)
+        assert done == self.model.transfer(c, "" if nobody else to, late=True)
+        self.check()
+
+    @precondition(lambda self: self.talking(0))
+    @rule(n=PICK, to=st.sampled_from([*CREW, "nobody"]), told=st.integers(1, 2))
+    def hand_over(self, n: int, to: str, told: int) -> None:
+        c = self.talking(n)
+        assert c
+        call, _ = self.new_call()
+        worker = self.model.workers.get(to)
+        expected = self.model.hand_over(c, to if worker and worker.state != "offline" else "", call)
+        for _ in range(told):
+            assert self.world.line.handed_over(c.call, to_phone=f"sim:{to}", to_call=call) == expected
+        self.check()
+
+    @precondition(lambda self: any(t.agent_call and not t.over for t in self.model.tries.values()))
+    @rule(n=PICK)
+    def other_side_ends(self, n: int) -> None:
+        """The one to whom a talk was handed over puts down."""
+        handed = [t for t in self.model.tries.values() if t.agent_call and not t.over]
+        t = handed[n % len(handed)]
+        self.world.network.calls[t.agent_call] = Found(CallState.ENDED, Outcome.ANSWERED)
+        self.world.line.ended(Call(t.agent_call), Outcome.ANSWERED, "")
+        self.model.complete(t.caller, "agent")
+        self.check()
+
     # agents
+
+    @rule(name=st.sampled_from(sorted(CREW)), state=st.sampled_from(["free", "free", "in_use", "gone"]))
+    def telephone(self, name: str, state: str) -> None:
+        self.world.line.phone(f"sim:{name}", PhoneState(state))
+        self.model.phone(self.model.workers[name], state)
+        self.check()
 
     @rule(
         name=st.sampled_from(sorted(CREW)),
@@ -338,8 +412,10 @@ class LineMachine(RuleBasedStateMachine):
             if c.mode == "live" and c.call == call and c.state not in ENDED:
                 self.model.caller_gone(c, never_met=not room)
             elif c.state == "connected" and c.attempt == attempt:
-                if room:
-                    self.model.complete(c)
+                if leg == "agent" and t.agent_call:
+                    pass  # he has handed it over
+                elif room:
+                    self.model.complete(c, leg)
                 else:  # his session was not in the room: nobody has talked to him
                     self.model.empty_room(t, leg)
             else:
@@ -358,8 +434,10 @@ class LineMachine(RuleBasedStateMachine):
         call = f"{t.id}-a" if leg == "agent" else c.call
         about = Call(call, attempt=t.id, leg=leg) if leg == "agent" or call == f"{t.id}-c" else Call(call, entry=c.id)
         self.world.line.talk_ended(about, Outcome.ANSWERED if met else Outcome.NO_ANSWER)
-        if met:
-            self.model.complete(c)
+        if leg == "agent" and t.agent_call:
+            pass  # he has handed it over
+        elif met:
+            self.model.complete(c, leg)
         else:
             self.model.empty_room(t, leg)
         self.check()
@@ -400,7 +478,7 @@ def _caller(state: str, mode: str, score: str, attempt: str, call: str) -> tuple
     return (state, mode, score) if state in ENDED else (state, mode, score, attempt, call)
 
 
-def _worker(state: str, since: str, misses: str, after: str, attempt: str) -> tuple[str, ...]:
+def _worker(state: str, since: str, misses: str, after: str, attempt: str, reason: str) -> tuple[str, ...]:
     """What both tell of an agent: idle since only counts when he is ready, the attempt only while he is in it."""
     return (
         state,
@@ -408,6 +486,7 @@ def _worker(state: str, since: str, misses: str, after: str, attempt: str) -> tu
         after,
         since if state == "ready" else "",
         attempt if state in ("reserved", "on_call") else "",
+        reason if reason.startswith("phone_") else "",
     )
 
 
@@ -427,6 +506,11 @@ def conserved(world: World) -> None:
             accepted.add(entry)
         elif kind in ("connected", "returned"):
             talks[entry] += 1 if kind == "connected" else -1
+        elif kind in ("transferred", "handed_over"):
+            ends.pop(entry, None)  # a talk that goes on has not ended
+            if kind == "transferred":
+                accepted.discard(entry)
+                talks[entry] -= 1
         elif kind in ENDED:
             assert entry not in ends, (entry, kind, ends[entry])
             ends[entry] = kind
@@ -487,6 +571,12 @@ FAULTS = {
     "skills forgotten": ("match", "if not skills[skill] then return false end", ""),
     "the agent loses his turn by a lost errand": ("sweep", "tonumber(t.idle_ms)", "NOW"),
     "a hang-up forgets the attempt": ("caller_gone", "if a then free_agent(a, tonumber(t.idle_ms)) end", ""),
+    "a transfer moves the place": (
+        "transfer",
+        "if last == '1' then changes.score",
+        "do changes.score",
+    ),
+    "one who waits for an agent who has left waits for ever": ("agent", "then let_go(a) end", "then end"),
     "two callbacks for one number": ("join", "if other then return {'duplicate', other} end", ""),
 }
 
