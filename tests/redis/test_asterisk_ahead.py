@@ -1,0 +1,83 @@
+"""A node's sounds are made for each version of each flow, once, whoever has published it. How they are made: test_speech*."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from ivr.clock import ManualClock
+from ivr.flow.lint import check_file
+from ivr.flow.model import Flow
+from ivr.flow.problems import Problem
+from ivr.providers.asterisk import ahead
+from ivr.speech.engine import Engine
+from ivr.speech.sounds import Sounds
+from ivr.store import FlowShelf
+
+FRONT = """\
+version: 1
+flow: front
+languages: [en]
+entry: {"+15550100400": hello}
+steps:
+  hello: {type: hangup, prompt: {en: "Hello."}}
+"""
+
+
+def check(text: str, filename: str) -> tuple[Flow | None, list[Problem]]:
+    report = check_file(text, filename)
+    return report.flow, report.problems
+
+
+def until(fact: Callable[[], object]) -> None:
+    end = time.monotonic() + 10
+    while not fact():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was given to the workshop, as flow and its words; and looks come quickly."""
+    given: list[str] = []
+
+    def render(flows: Iterable[Flow], sounds: Sounds) -> threading.Thread:
+        given.extend(f"{flow.flow} {'again' in flow.model_dump_json()}" for flow in flows)
+        thread = threading.Thread(target=lambda: None)
+        thread.start()
+        return thread
+
+    monkeypatch.setattr(ahead, "render_behind", render)
+    monkeypatch.setattr(ahead, "LOOK_S", 0.01)
+    return given
+
+
+def test_each_version_is_rendered_once_also_that_of_another_process(
+    redis: Redis, tmp_path: Path, rendered: list[str]
+) -> None:
+    ours, theirs, clock = tmp_path / "ours", tmp_path / "theirs", ManualClock()
+    ours.mkdir()
+    theirs.mkdir()
+    (ours / "front.yaml").write_text(FRONT)
+    shelf, other = (FlowShelf(redis, "test", folder, check, clock, "front") for folder in (ours, theirs))
+    stop = threading.Event()
+    sounds = Sounds(tmp_path / "sounds", Engine(("false",), {}), tmp_path)
+    thread = threading.Thread(target=ahead.keep_ahead, args=(shelf, sounds, stop), daemon=True)
+    thread.start()
+    try:
+        until(lambda: rendered == ["front False"])
+        (ours / "front.yaml").write_text(FRONT.replace("Hello.", "Hello again."))
+        clock.advance(1_000)
+        until(lambda: rendered == ["front False", "front True"])
+        (theirs / "second.yaml").write_text(FRONT.replace("front", "second").replace("400", "500"))
+        other.refresh()
+        until(lambda: rendered[2:] == ["second False"])
+    finally:
+        stop.set()
+        thread.join(10)
+    assert not thread.is_alive()
