@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from flask import Flask
-from provider import Desk, ProviderContract, until
+from provider import Desk, ProviderContract, found, until
 from redis import Redis
 from rig import Answer, Behaviour, Call, Node, Phone, Phones, Reject, Ring, tone
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from ivr.calls import CallState, Found, Listening, Outgoing, Reply
 from ivr.clock import SystemClock
 from ivr.config import Settings
+from ivr.instructions import Join
 from ivr.providers.asterisk import control, passwords, webhooks
 from ivr.providers.asterisk.client import AsteriskProvider
 from ivr.providers.asterisk.commands import Commands
@@ -32,7 +36,7 @@ pytestmark = pytest.mark.slow
 
 SETTINGS = Settings(secret_key="a secret key of the contract tests, forty characters")
 CLOCK = SystemClock()
-MUSIC_HZ = 600
+MUSIC_HZ, AGENT_HZ, CUSTOMER_HZ, SUPERVISOR_HZ, SECRET_HZ = 600, 2000, 2400, 1100, 1500
 BEHAVIOUR: dict[str, Behaviour] = {"answers": Answer(), "busy": Reject(486), "rings": Ring(), "far": Answer()}
 HOMES = {"answers": "node1", "busy": "node1", "rings": "node1", "far": "node2"}
 TRUNK = "carrier"  # behind it are the customers: a phone that no node knows
@@ -199,3 +203,150 @@ def far(stage: Stage, redis: Redis, tmp_path: Path) -> Iterator[Real]:
 
 class TestAsterisk(ProviderContract):
     """A node of our own configuration."""
+
+
+# what only a real network has: talks that can be heard
+
+
+@dataclass
+class Rooms(Desk):
+    """Whoever is moved is sent into the room of the attempt: its agent's call waits there, the other one comes to it."""
+
+    record: bool = False
+
+    def joined(self, call: str, attempt: str) -> Reply:
+        super().joined(call, attempt)
+        host = call == f"{attempt}-a"
+        return Reply(call, 2, Join((), attempt, host=host, record=self.record and not host))
+
+
+@dataclass
+class Talk:
+    """A customer and an agent who hear each other."""
+
+    far: Real
+    customer: Call
+    agent: Call
+    calls: tuple[str, str]
+
+    def hear_each_other(self) -> None:
+        since = time.monotonic()
+        self.customer.wait_hears(AGENT_HZ, after=since)
+        self.agent.wait_hears(CUSTOMER_HZ, after=since)
+
+
+@pytest.fixture
+def rooms(stage: Stage, redis: Redis, tmp_path: Path) -> Iterator[Real]:
+    made = Real(stage, redis, tmp_path, Rooms(record=True))
+    yield made
+    made.close()
+
+
+def meet(far: Real, room: str, customer_call: str, agent_call: str) -> None:
+    for call in (agent_call, customer_call):
+        until(lambda call=call: found(far, call) == Found(CallState.UP), "the call is up")  # type: ignore[misc]
+        far.provider.redirect(call, room)
+
+
+def newest(far: Real, phone: str) -> Call:
+    return far.stage.phones[phone].calls()[-1].wait_up()
+
+
+def talk(far: Real, agent: str) -> Talk:
+    """A customer who called in is joined with the agent at that phone."""
+    caller = far.comes_in("+5511999990001", "+551130001000")
+    far.provider.originate(Outgoing("t7-a", far.phone(agent), "", 15_000, beside=caller))
+    until(lambda: far.desk.of("t7-a") == [("answered",)], "the agent has answered")
+    made = Talk(far, far.came_in[caller], newest(far, agent), (caller, "t7-a"))
+    made.customer.say(CUSTOMER_HZ)
+    made.agent.say(AGENT_HZ)
+    meet(far, "t7", *made.calls)
+    made.hear_each_other()
+    return made
+
+
+@pytest.mark.parametrize(("agent", "home"), [("answers", "node1"), ("far", "node2")])
+def test_a_caller_and_an_agent_talk_whichever_node_the_agents_phone_is_at(rooms: Real, agent: str, home: str) -> None:
+    """Also when the moves are told twice, as after an answer that was lost."""
+    made = talk(rooms, agent)
+    assert {rooms.registry.node_of(call) for call in made.calls} == {"node1"}
+    assert rooms.registry.nodes_of_phone(rooms.phone(agent)) == (home,)
+    meet(rooms, "t7", *made.calls)
+    made.hear_each_other()
+    assert [rooms.desk.of(call).count(("joined", "t7")) for call in made.calls] == [1, 1]
+    made.agent.hang_up()
+    until(lambda: rooms.desk.of(made.calls[0])[-2:] == [("wake", "2", "DialEnded"), ("ended", "answered")], "the end")
+
+
+def test_a_customer_who_is_rung_beside_the_agent_talks_with_him(rooms: Real) -> None:
+    rooms.provider.originate(Outgoing("t7-a", rooms.phone("far"), "", 15_000))
+    until(lambda: rooms.desk.of("t7-a") == [("answered",)], "the agent has answered")
+    rooms.provider.originate(Outgoing("t7-c", "+5511999990002", "+551130001000", 15_000, beside="t7-a"))
+    until(lambda: rooms.desk.of("t7-c") == [("answered",)], "the customer has answered")
+    assert [rooms.registry.node_of(call) for call in ("t7-a", "t7-c")] == ["node2", "node2"]
+    made = Talk(rooms, newest(rooms, TRUNK), newest(rooms, "far"), ("t7-c", "t7-a"))
+    assert "+551130001000" in made.customer.shown("From")
+    made.customer.say(CUSTOMER_HZ)
+    made.agent.say(AGENT_HZ)
+    meet(rooms, "t7", *made.calls)
+    made.hear_each_other()
+
+
+@pytest.mark.parametrize("supervisor", ["rings", "far"])
+@pytest.mark.parametrize(
+    ("mode", "agent_hears", "customer_hears"),
+    [(Listening.LISTEN, False, False), (Listening.WHISPER, True, False), (Listening.BARGE, True, True)],
+)
+def test_a_supervisor_hears_both_and_is_heard_by_whom_he_may(
+    rooms: Real, supervisor: str, mode: Listening, agent_hears: bool, customer_hears: bool
+) -> None:
+    made = talk(rooms, "answers")
+    rooms.stage.phones[supervisor].behave(Answer(says=tone(SUPERVISOR_HZ, 1), repeats=True))
+    since = time.monotonic()
+    rooms.provider.listen(rooms.phone(supervisor), made.calls[1], mode)
+    until(lambda: bool(rooms.stage.phones[supervisor].calls()), "the supervisor is rung")
+    until(lambda: rooms.stage.phones[supervisor].calls()[-1].began_at > since, "the supervisor is rung")
+    ear = newest(rooms, supervisor)
+    for side, hears in ((made.agent, agent_hears), (made.customer, customer_hears)):
+        if hears:
+            side.wait_hears(SUPERVISOR_HZ, after=since)
+    ear.wait_hears(AGENT_HZ, after=since)
+    ear.wait_hears(CUSTOMER_HZ, after=since)
+    made.hear_each_other()
+    for side, hears in ((made.agent, agent_hears), (made.customer, customer_hears)):
+        assert (side.first_heard(SUPERVISOR_HZ, after=since) is not None) == hears
+    ear.hang_up()
+    made.hear_each_other()
+
+
+def test_a_recording_has_what_was_said_but_not_what_was_left_out(rooms: Real) -> None:
+    made = talk(rooms, "answers")
+    file = rooms.stage.nodes["node1"].root / "spool" / "retorno" / "t7.wav"
+    until(lambda: holds(file, AGENT_HZ, 0) and holds(file, CUSTOMER_HZ, 0), "both are recorded")
+    rooms.provider.record(made.calls[0], False)
+    made.agent.say(SECRET_HZ)
+    until(lambda: lasted(made.customer, SECRET_HZ, 0.3), "the secret is told")
+    made.agent.say(AGENT_HZ)
+    made.customer.wait_hears(AGENT_HZ)
+    until(lambda: not made.customer.hears(SECRET_HZ), "the secret is over")
+    before = file.stat().st_size
+    rooms.provider.record(made.calls[0], True)
+    until(lambda: holds(file, AGENT_HZ, before), "the recording goes on")
+    made.agent.hang_up()
+    until(lambda: rooms.desk.of(made.calls[0])[-1:] == [("ended", "answered")], "the end")
+    assert not holds(file, SECRET_HZ, 0)
+
+
+def lasted(call: Call, hertz: int, seconds: float) -> bool:
+    """Whether that tone alone was heard for so long on end."""
+    return any(heard == hertz and until_s - from_s >= seconds for heard, from_s, until_s in call.heard())
+
+
+def holds(file: Path, hertz: int, since: int) -> bool:
+    """Whether a WAV of 16 bits and 8 kHz has this tone, after so many of its bytes, in any 40 ms."""
+    if not file.exists():
+        return False
+    samples = np.frombuffer(file.read_bytes()[44:], np.int16, count=-1)[since // 2 :].astype(float)
+    frames = samples[: len(samples) // 320 * 320].reshape(-1, 320)
+    spectrum = np.abs(np.fft.rfft(frames, axis=1))
+    return bool(np.any(spectrum[:, hertz // 25] > 0.2 * spectrum.sum(axis=1) + 1e4))
