@@ -10,6 +10,7 @@ from typing import Protocol
 from redis import Redis
 
 from callback.service import Line
+from ivr.calls import Provider
 from ivr.clock import Clock
 from ivr.config import Settings
 
@@ -35,3 +36,6 @@ class Parts(Protocol):
 
     @property
     def flows(self) -> Flows: ...
+
+    @property
+    def provider(self) -> Provider: ...

@@ -27,6 +27,7 @@ from ivr.flow.lint import check_file
 from ivr.flow.model import Flow
 from ivr.flow.problems import Problem
 from ivr.inputs import Outcome
+from ivr.providers.simulator.network import Network
 from ivr.store import FlowShelf
 
 TOKEN = "a token of at least thirty-two characters"
@@ -66,6 +67,7 @@ class House:
     folder: Path = Path(__file__).parents[1] / "flows"
     line: Line = field(init=False)
     flows: FlowShelf = field(init=False)
+    provider: Network = field(init=False)
 
     def __post_init__(self) -> None:
         tenant = self.settings.tenant
@@ -79,6 +81,7 @@ class House:
             numbers=NumberRules(),
             estimator=Estimator(self.redis, tenant),
         )
+        self.provider = Network(self.clock, lambda path, body, then: None)
         self.flows = FlowShelf(self.redis, tenant, self.folder, check, self.clock, "starter")
 
     def staff(self, *names: str) -> None:

@@ -11,9 +11,10 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from callback.board import AgentRow, Bar, QueueRow, Today
-from callback.model import Entry, EntryState, Mode, QueueSnapshot
+from callback.model import Entry, EntryState, Mode, QueueSnapshot, Talk
 from dashboards.board.attention import Attention, Level, Reason, worst_first
 from dashboards.live import Reading
+from ivr.calls import Listening
 from ivr.log import mask_number
 
 
@@ -92,6 +93,66 @@ class CancelledJson:
     cancelled: Literal[True] = True
 
 
+@dataclass(frozen=True, slots=True)
+class TalkJson:
+    """A talk that goes on. `agent` is empty when it was handed over to somebody else; `number` is masked."""
+
+    attempt: str
+    entry: str
+    queue: str
+    agent: str
+    since_ms: int
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class TalksJson:
+    talks: tuple[TalkJson, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TransferBody:
+    """`to`: a queue, or `agent:` and an agent's id."""
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferredJson:
+    """Where the customer waits now, under the same id."""
+
+    entry: str
+    queue: str
+    state: EntryState
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingBody:
+    """Off while a card number is read out, then on again."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingJson:
+    attempt: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListenBody:
+    """`phone`: the supervisor's own, which rings. In a `whisper` the agent hears him, in a `barge` both do."""
+
+    phone: str
+    mode: Listening = Listening.LISTEN
+
+
+@dataclass(frozen=True, slots=True)
+class ListeningJson:
+    attempt: str
+    mode: Listening
+
+
 def as_board(reading: Reading) -> BoardJson:
     """A reading as the API gives it. The reading has a board."""
     board = reading.board
@@ -113,6 +174,11 @@ def _queue(row: QueueRow, attention: Attention) -> QueueJson:
         attention.level,
         attention.reasons,
     )
+
+
+def talk_json(talk: Talk) -> TalkJson:
+    number = mask_number(talk.number) if talk.number else ""
+    return TalkJson(talk.attempt, talk.entry, talk.queue, talk.agent, talk.since_ms, number)
 
 
 def entry_json(position: int, entry: Entry) -> EntryJson:

@@ -22,7 +22,7 @@ TITLES = {
     403: "No API token is set, so nobody may act",
     404: "There is no such thing",
     409: "Not possible in the present state",
-    503: "Redis does not answer, or too many streams are open",
+    503: "Redis or the telephone network does not answer, or too many streams are open",
 }
 PROBLEM = {
     "type": "object",

@@ -11,7 +11,21 @@ from typing import Any, Literal
 
 from callback.board import AgentRow
 from dashboards.api import views
-from dashboards.api.answers import AgentsJson, BoardJson, CancelledJson, EntriesJson, PauseBody, QueuesJson
+from dashboards.api.answers import (
+    AgentsJson,
+    BoardJson,
+    CancelledJson,
+    EntriesJson,
+    ListenBody,
+    ListeningJson,
+    PauseBody,
+    QueuesJson,
+    RecordingBody,
+    RecordingJson,
+    TalksJson,
+    TransferBody,
+    TransferredJson,
+)
 from dashboards.api.views import ENTRIES_MAX
 
 PREFIX = "/api/v1"
@@ -113,6 +127,37 @@ ROUTES: tuple[Route, ...] = (
         views.cancel_callback,
         CancelledJson,
         refusals=(404, 409),
+    ),
+    Route("GET", "/talks", "readTalks", "Who talks with whom now; numbers masked", views.read_talks, TalksJson),
+    Route(
+        "POST",
+        "/talks/{talk}/transfer",
+        "transfer",
+        "Send a customer on to another queue or agent; he keeps his place",
+        views.transfer,
+        TransferredJson,
+        body=TransferBody,
+        refusals=(400, 404, 409),
+    ),
+    Route(
+        "POST",
+        "/talks/{talk}/recording",
+        "record",
+        "Stop recording a talk for a while, and go on",
+        views.record,
+        RecordingJson,
+        body=RecordingBody,
+        refusals=(400, 404),
+    ),
+    Route(
+        "POST",
+        "/talks/{talk}/listeners",
+        "listen",
+        "Ring a supervisor, who listens, whispers or takes part",
+        views.listen,
+        ListeningJson,
+        body=ListenBody,
+        refusals=(400, 404, 409),
     ),
     Route(
         "GET",

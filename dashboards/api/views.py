@@ -5,28 +5,40 @@ Law: a view reads or acts through the line and returns one of `answers`, or rais
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from flask import Response, request
 
+from callback import talks
 from callback.board import AgentRow, agent_rows
 from callback.model import Agent
 from callback.service import NotSignedIn, UnknownAgent
+from callback.talks import NotTalking, UnknownTarget
 from dashboards.api.answers import (
     BOARD,
     AgentsJson,
     BoardJson,
     CancelledJson,
     EntriesJson,
+    ListenBody,
+    ListeningJson,
     PauseBody,
     QueuesJson,
+    RecordingBody,
+    RecordingJson,
+    TalksJson,
+    TransferBody,
+    TransferredJson,
     as_board,
     entry_json,
+    talk_json,
 )
 from dashboards.live import Feed, Reading, event_stream
 from dashboards.parts import Parts
 from dashboards.problems import Problem
+from ivr.calls import Refused, Unsure
 
 ENTRIES_MAX = 500
 
@@ -98,6 +110,43 @@ def cancel_callback(context: Context, entry: str) -> CancelledJson:
             409, "not_open", "This is no open callback: it never was one, is in a talk already, or has ended."
         )
     return CancelledJson(entry)
+
+
+def read_talks(context: Context) -> TalksJson:
+    return TalksJson(tuple(talk_json(talk) for talk in context.parts.line.talks()))
+
+
+def transfer(context: Context, talk: str, body: TransferBody) -> TransferredJson:
+    with _about_a_talk():
+        entry = context.parts.line.transfer(talk, body.to, "api")
+        return TransferredJson(entry.id, entry.queue, entry.state)
+
+
+def record(context: Context, talk: str, body: RecordingBody) -> RecordingJson:
+    with _about_a_talk():
+        found = talks.record(context.parts.line, context.parts.provider, talk, body.on)
+        return RecordingJson(found.attempt, body.on)
+
+
+def listen(context: Context, talk: str, body: ListenBody) -> ListeningJson:
+    with _about_a_talk():
+        found = talks.listen(context.parts.line, context.parts.provider, talk, body.phone, body.mode)
+        return ListeningJson(found.attempt, body.mode)
+
+
+@contextmanager
+def _about_a_talk() -> Iterator[None]:
+    """What may be wrong with a talk, as problems."""
+    try:
+        yield
+    except NotTalking as err:
+        raise Problem(404, "no_such_talk", "No such talk goes on now. GET /api/v1/talks lists them.") from err
+    except UnknownTarget as err:
+        raise Problem(409, "unknown_target", f"{err}.") from err
+    except Refused as err:
+        raise Problem(409, "refused", "This phone cannot be rung: it is unknown, not connected, or in use.") from err
+    except Unsure as err:
+        raise Problem(503, "network_silent", "The telephone network did not answer; look whether it was done.") from err
 
 
 def _act(agent: str, verb: Callable[[str], Agent]) -> AgentRow:

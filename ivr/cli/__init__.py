@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "queue": ("ivr.cli.queues:queue", "Queues: how they stand."),
     "callback": ("ivr.cli.queues:callback", "Callbacks: list, cancel."),
     "agent": ("ivr.cli.agents:agent", "Agents: add, list, sign in and out, ready, pause."),
+    "talk": ("ivr.cli.talk:talk", "Talks: list, transfer, record, listen."),
     "simulate": ("ivr.cli.simulate:simulate", "A simulated telephone network with callers and agents."),
     "replay": ("ivr.cli.replay:replay", "Replay a recorded day in virtual time."),
 }

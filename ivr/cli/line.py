@@ -10,18 +10,25 @@ import click
 
 from callback.service import Line
 from ivr import log, redis_server
-from ivr.app import build
+from ivr.app import Parts, build
 from ivr.config import load
 
 
 @contextmanager
 def opened() -> Iterator[Line]:
     """The line; an embedded Redis that this command alone used is ended afterwards."""
+    with opened_parts() as parts:
+        yield parts.line
+
+
+@contextmanager
+def opened_parts() -> Iterator[Parts]:
+    """The line and the way to the telephone network, for as long."""
     settings = load()
     log.set_up("warning", settings.log_format)
     parts = build(settings)
     try:
-        yield parts.line
+        yield parts
     finally:
         parts.redis.close()
         redis_server.release(settings)

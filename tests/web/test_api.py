@@ -16,10 +16,12 @@ from openapi_spec_validator import validate
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 from screens import BEARER, application, local_client
+from shell import Scripted
 from werkzeug.test import TestResponse
 
 from callback import board
 from dashboards.api.table import ROUTES
+from ivr.calls import Unsure
 from ivr.clock import ManualClock
 
 NUMBER = "+5511987650001"
@@ -170,6 +172,83 @@ def test_a_callback_is_cancelled_once(client: FlaskClient, document: dict[str, A
     found = house.line.entry(entry)
     assert found is not None
     assert found.state == "cancelled"
+
+
+def talking(house: House) -> str:
+    """Gabriela talks to somebody; the talk. Their calls are up in the network."""
+    house.staff("gabriela")
+    house.call_in("nurse", NUMBER)
+    house.answer_all()
+    (talk,) = house.line.talks()
+    for call, number in ((talk.agent_call, "sim:gabriela"), (talk.customer_call, NUMBER)):
+        house.provider.dial_in(call, Scripted(), number, "")
+    return talk.attempt
+
+
+def test_talks_are_listed_with_numbers_masked(client: FlaskClient, document: dict[str, Any], house: House) -> None:
+    attempt = talking(house)
+    (found,) = fits(document, client.get("/api/v1/talks"), "get", "/talks")["talks"]
+    assert (found["attempt"], found["queue"], found["agent"], found["number"]) == (
+        attempt,
+        "nurse",
+        "gabriela",
+        "+55…0001",
+    )
+
+
+def test_a_customer_is_sent_on(client: FlaskClient, document: dict[str, Any], house: House) -> None:
+    attempt = talking(house)
+    path = "/talks/{talk}/transfer"
+    for name, to, http, code in (
+        (attempt, "nowhere", 409, "unknown_target"),
+        (attempt, "agent:bruno", 409, "unknown_target"),
+        (attempt, "sales", 200, None),
+        (attempt, "sales", 404, "no_such_talk"),
+        ("x", "sales", 404, "no_such_talk"),
+    ):
+        answer = client.post(f"/api/v1/talks/{name}/transfer", json={"to": to}, headers=BEARER)
+        assert answer.status_code == http
+        shown = fits(document, answer, "post", path)
+        assert shown.get("code") == code
+        if http == 200:
+            assert (shown["queue"], shown["state"]) == ("sales", "waiting")
+    assert client.post(f"/api/v1/talks/{attempt}/transfer", json={}, headers=BEARER).status_code == 400
+    assert client.post(f"/api/v1/talks/{attempt}/transfer", json={"to": "sales"}).status_code in (401, 403)
+
+
+def test_a_talk_is_recorded_and_listened_to(client: FlaskClient, document: dict[str, Any], house: House) -> None:
+    attempt = talking(house)
+    house.provider.people["sim:boss"] = Scripted()
+    recording, listening = "/talks/{talk}/recording", "/talks/{talk}/listeners"
+    for path, body, http, code in (
+        (recording, {"on": True}, 200, None),
+        (recording, {"on": "perhaps"}, 400, "bad_body"),
+        (listening, {"phone": "sim:boss", "mode": "whisper"}, 200, None),
+        (listening, {"phone": "sim:boss", "mode": "shout"}, 400, "bad_body"),
+        (listening, {"phone": "sim:nobody"}, 409, "refused"),
+    ):
+        answer = client.post(f"/api/v1{path.format(talk=attempt)}", json=body, headers=BEARER)
+        assert answer.status_code == http
+        assert fits(document, answer, "post", path).get("code") == code
+    assert [on for *_, on in house.provider.recorded] == [True]
+    assert [mode for *_, mode in house.provider.listened] == ["whisper"]
+    for path, body in ((recording, {"on": True}), (listening, {"phone": "sim:boss"})):
+        answer = client.post(f"/api/v1{path.format(talk='x')}", json=body, headers=BEARER)
+        assert (answer.status_code, fits(document, answer, "post", path)["code"]) == (404, "no_such_talk")
+
+
+def test_a_network_that_does_not_answer_is_no_success(
+    client: FlaskClient, document: dict[str, Any], house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = talking(house)
+
+    def silent(*_: object) -> None:
+        raise Unsure("no answer")
+
+    monkeypatch.setattr(house.provider, "record", silent)
+    answer = client.post(f"/api/v1/talks/{attempt}/recording", json={"on": False}, headers=BEARER)
+    assert answer.status_code == 503
+    assert fits(document, answer, "post", "/talks/{talk}/recording")["code"] == "network_silent"
 
 
 def test_the_stream_begins_with_the_board(client: FlaskClient, document: dict[str, Any], house: House) -> None:
