@@ -174,6 +174,18 @@ def test_refused(was: str, becomes: str, said: str) -> None:
     assert said in "\n".join(told(WRITTEN.strip().replace(was, becomes, 1)))
 
 
+@pytest.mark.parametrize(
+    "folder", ["/", "/a//b", "/a/../b", "/a/.", "/..", "a/b", "/a b", "/a/", "/ç", "/-a", "/a;b", "/" * 99]
+)
+def test_no_folder(folder: str) -> None:
+    assert "is not a folder" in told(WRITTEN.replace("/srv/sounds", f"'{folder}'"))[0]
+
+
+@pytest.mark.parametrize("folder", ["/a", "/home/x/.cache/retorno-22", "/a/..b/c.d_e"])
+def test_a_folder(folder: str) -> None:
+    assert site_of(WRITTEN.replace("/srv/sounds", folder)).nodes["node2"].sounds == Path(folder)
+
+
 def test_a_trunk_s_secret_must_be_set_where_somebody_looks() -> None:
     assert "RETORNO_SECRET_CARRIER is not set" in "\n".join(told(WRITTEN, ("pbx",)))
     assert load_site(WRITTEN, "a.yaml")[0] is not None

@@ -120,6 +120,11 @@ def dialplan_version(site: Site, node: str, settings: Settings) -> str:
     return _digest(_render("extensions.conf", site, node, settings, extensions=True))
 
 
+def folders(node: Node) -> list[Path]:
+    """What an Asterisk with a home of its own needs to find there; empty for the machine's service."""
+    return [node.home / name for name in ("var", "spool", "run", "log")] if node.home else []
+
+
 def write(files: Mapping[str, str], folder: Path) -> None:
     """Put `files` into `folder`, each whole or not at all, readable by us and by the folder's group."""
     folder.mkdir(parents=True, exist_ok=True)

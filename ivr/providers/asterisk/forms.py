@@ -116,7 +116,7 @@ def _source(value: str) -> str:
 
 
 def _folder(value: str) -> Path:
-    if not re.fullmatch(r"(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}){1,12}", value, re.ASCII):
+    if not re.fullmatch(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9_.][A-Za-z0-9_.-]{0,63}){1,16}", value, re.ASCII):
         raise ValueError(f'"{value}" is not a folder; expected a path from the root, of A-Z, a-z, 0-9, . _ and -')
     return Path(value)
 

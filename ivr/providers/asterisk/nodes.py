@@ -62,7 +62,9 @@ class Node:
     address: str = ""  # by which the other nodes reach it; empty for a single node that listens everywhere
     public: str = ""  # its address outside of a NAT; empty: none
     control: str = ""  # the network that the control process comes from; empty: this machine
-    home: Path | None = None  # for a second Asterisk on a machine: its run, log, spool and database
+    home: Path | None = None  # for an Asterisk that is not the machine's service: its run, log, spool and database
+    modules: Path | None = None  # where its modules are, when they are not where it was built for
+    data: Path | None = None  # its documentation and sounds, the same
 
     @property
     def reach(self) -> Address:
@@ -175,6 +177,8 @@ class _Node(Model):
     public: Ip | None = None
     control: Network | None = None
     home: Folder | None = None
+    modules: Folder | None = None
+    data: Folder | None = None
 
 
 class _Trunk(Model):
