@@ -68,7 +68,8 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`do` and its data, as the contract of each word says (docs/design.md). `expires_ms`: not to be begun from then on."""
+    """`do` and its data; what each word means and needs is said where it is done (`acts.py`). `expires_ms`: not to be begun from
+    then on."""
 
     id: str
     do: str
