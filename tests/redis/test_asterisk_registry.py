@@ -105,6 +105,14 @@ def test_calls_are_forgotten_in_time(registry: Registry, redis: Redis) -> None:
     assert KEEP_ENDED_S - 60 < redis.ttl(f"{{test}}:ast:call:{CALL}") <= KEEP_ENDED_S
 
 
+def test_a_call_that_never_ended_is_forgotten_with_its_name(registry: Registry, redis: Redis) -> None:
+    at(registry, "up")
+    registry.register_incoming("node1-2", "node1", NOW)
+    redis.delete(f"{{test}}:ast:call:{CALL}")  # as after KEEP_S
+    assert list(registry.calls("node1")) == ["node1-2"]
+    assert redis.smembers("{test}:ast:calls:node1") == {"node1-2"}
+
+
 def test_of_many_who_place_the_same_call_one_does(registry: Registry) -> None:
     won: list[bool] = []
     threads = [

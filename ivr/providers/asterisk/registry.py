@@ -117,8 +117,10 @@ class Registry:
         with self._redis.pipeline(transaction=False) as pipe:
             for call in ids:
                 pipe.hgetall(self._call(call))
-            found = [_known(call, _hash(data)) for call, data in zip(ids, pipe.execute(), strict=True)]
-        return {known.call: known for known in found if known and known.state is not CallState.ENDED}
+            found = {call: _known(call, _hash(data)) for call, data in zip(ids, pipe.execute(), strict=True)}
+        if forgotten := [call for call, known in found.items() if known is None]:  # none of them has ended in a week
+            self._redis.srem(self._calls(node), *forgotten)
+        return {call: known for call, known in found.items() if known and known.state is not CallState.ENDED}
 
     # nodes
 
