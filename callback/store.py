@@ -37,7 +37,7 @@ from ivr.events import Event
 from ivr.inputs import Outcome
 
 MARGIN_MS = 10_000  # what a leg may take beyond ringing and accepting: webhooks, a slow provider
-REST_MS = 5_000  # an agent whose phone could not be rung at all (our failure) is not offered a call for so long
+REST_MS = 5_000  # an agent whose phone could not be rung at all, was busy or said no is not offered a call for so long
 
 
 _DUE = (

@@ -18,7 +18,7 @@ from callback.model import AgentState, Callbacks, Entry, EntryState, Mode, Order
 from callback.policy import ALWAYS_OPEN, NumberRules, Opening
 from callback.service import Line
 from callback.states import ENTRY
-from callback.store import Store
+from callback.store import REST_MS, Store
 from ivr.asks import Accept, BookCallback, JoinLine, TakePlace
 from ivr.calls import Caller, CallState, Found, Listening, Outgoing, Unsure
 from ivr.clock import ManualClock
@@ -147,6 +147,11 @@ class World:
         found = self.line.attempt(attempt)
         assert found
         return found.agent_call if leg == "agent" else found.customer_call
+
+    def rested(self) -> None:
+        """The agent whose phone was busy, or who said no, may be offered a call again."""
+        self.clock.advance(REST_MS)
+        self.line.match()
 
     def end_leg(self, attempt: str, leg: str, outcome: Outcome = Outcome.ANSWERED, reason: str = "") -> None:
         call = self.leg_call(attempt, leg)

@@ -148,9 +148,12 @@ def test_an_agent_who_does_not_take_it_gives_the_place_back(
     world.clock.advance(20_000)
     world.join("c2")
     world.end_leg(attempt, "agent", outcome, reason)
+    rests = outcome is Outcome.BUSY or (outcome in (Outcome.REFUSED, Outcome.ANSWERED) and not reason)
+    assert world.entry(entry).state == ("waiting" if rests else "reserved"), "a no is not asked for again at once"
+    world.rested()
     now = world.entry(entry)
     agent = world.line.agents()[0]
-    # He is the only one, so he has the same caller again at once: it stood first, in its old place.
+    # He is the only one, so he has the same caller again: it stood first, in its old place.
     assert (now.score, now.member, now.state, agent.entry) == (place.score, place.member, "reserved", entry)
     assert agent.misses == misses
     world.end_leg(attempt, "agent", outcome, reason)
@@ -232,6 +235,7 @@ def test_an_agent_who_leaves_the_room_before_the_customer_answers_gives_the_plac
     world.ring_agent()
     world.end_leg(attempt, "agent")
     assert Task("hang_up", call=f"{attempt}-c") in world.tasks
+    world.rested()
     assert (world.entry(entry).agent, world.accept(attempt, "customer")) == ("ana", "gone")
 
 
@@ -360,6 +364,7 @@ def test_cancelling_a_held_customer_hangs_up_on_him_and_on_the_agent_once(
     attempt = world.ring_agent()
     if matched_again:
         world.end_leg(attempt, "agent", Outcome.REFUSED)
+        world.rested()
         attempt = world.ring_agent()
     call = f"{task.attempt}-c"
     if himself:

@@ -114,6 +114,7 @@ def test_a_leg_that_is_known_to_have_ended_costs_the_next_one_no_request(world: 
         carry_out(world, task)
         world.end_leg(task.attempt, "agent", Outcome.REFUSED)
         world.hang_up(call)
+        world.rested()
         world.tasks.clear()
     assert [what for what, _ in asked(world)] == ["ring", "ring"]
 
@@ -123,6 +124,7 @@ def test_a_late_end_does_not_hide_the_call_that_came_after_it(world: World) -> N
     (first,) = world.rung()
     carry_out(world, first)
     world.line.leg_ended(first.attempt, "agent", Outcome.REFUSED)  # as a sweep finds it: the network has not told yet
+    world.rested()
     (second,) = world.rung()
     carry_out(world, second)
     old, new = world.leg_call(first.attempt, "agent"), world.leg_call(second.attempt, "agent")
@@ -139,6 +141,7 @@ def test_a_phone_that_could_not_be_freed_is_not_rung_and_the_place_comes_back(
     (first,) = world.rung()
     carry_out(world, first)
     world.line.leg_ended(first.attempt, "agent", Outcome.REFUSED)
+    world.rested()
     (second,) = world.rung()
     asked(world)
     assert isinstance(world.network, Exchange)
