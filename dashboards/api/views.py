@@ -124,7 +124,12 @@ def transfer(context: Context, talk: str, body: TransferBody) -> TransferredJson
 
 def record(context: Context, talk: str, body: RecordingBody) -> RecordingJson:
     with _about_a_talk():
-        found = talks.record(context.parts.line, context.parts.provider, talk, body.on)
+        try:
+            found = talks.record(context.parts.line, context.parts.provider, talk, body.on)
+        except Refused as err:
+            raise Problem(
+                409, "not_recorded", "This talk is not recorded: its queue must say so before it begins."
+            ) from err
         return RecordingJson(found.attempt, body.on)
 
 

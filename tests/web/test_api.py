@@ -21,7 +21,7 @@ from werkzeug.test import TestResponse
 
 from callback import board
 from dashboards.api.table import ROUTES
-from ivr.calls import Unsure
+from ivr.calls import Refused, Unsure
 from ivr.clock import ManualClock
 
 NUMBER = "+5511987650001"
@@ -237,18 +237,27 @@ def test_a_talk_is_recorded_and_listened_to(client: FlaskClient, document: dict[
         assert (answer.status_code, fits(document, answer, "post", path)["code"]) == (404, "no_such_talk")
 
 
-def test_a_network_that_does_not_answer_is_no_success(
-    client: FlaskClient, document: dict[str, Any], house: House, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("raised", "http", "code"), [(Unsure("no answer"), 503, "network_silent"), (Refused("?"), 409, "not_recorded")]
+)
+def test_a_network_that_does_not_answer_or_cannot_begin_to_record_is_no_success(
+    client: FlaskClient,
+    document: dict[str, Any],
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    raised: Exception,
+    http: int,
+    code: str,
 ) -> None:
     attempt = talking(house)
 
-    def silent(*_: object) -> None:
-        raise Unsure("no answer")
+    def fails(*_: object) -> None:
+        raise raised
 
-    monkeypatch.setattr(house.provider, "record", silent)
-    answer = client.post(f"/api/v1/talks/{attempt}/recording", json={"on": False}, headers=BEARER)
-    assert answer.status_code == 503
-    assert fits(document, answer, "post", "/talks/{talk}/recording")["code"] == "network_silent"
+    monkeypatch.setattr(house.provider, "record", fails)
+    answer = client.post(f"/api/v1/talks/{attempt}/recording", json={"on": True}, headers=BEARER)
+    assert answer.status_code == http
+    assert fits(document, answer, "post", "/talks/{talk}/recording")["code"] == code
 
 
 def test_the_stream_begins_with_the_board(client: FlaskClient, document: dict[str, Any], house: House) -> None:
