@@ -84,7 +84,7 @@ def _ring(samples: list[float], start: int, hertz: float, length: int, loudness:
     """Add a note that is struck and fades, with two softer overtones. What is past the end goes on at the beginning."""
     attack = tones.RATE // 50
     for n in range(length):
-        fade = min(1.0, n / attack) * math.exp(-4.0 * n / length) * min(1.0, (length - n) / attack)
+        fade = min(1.0, n / attack) * math.exp(-2.0 * n / length) * min(1.0, (length - n) / attack)
         turn = 2 * math.pi * hertz * n / tones.RATE
         wave = math.sin(turn) + 0.3 * math.sin(2 * turn) + 0.1 * math.sin(3 * turn)
         samples[(start + n) % len(samples)] += wave * fade * loudness
