@@ -6,8 +6,9 @@
 
 local id, leg, heard = unpack(ARG)
 local t, e, a = running(id)
-if not t or not a then return {'gone', ''} end
+if not t then return {'gone', ''} end
 if t['answer_' .. leg] then return {t['answer_' .. leg], e.state == 'dialing' and t.begun ~= t.leg and t.leg or ''} end
+if not a then return {'gone', ''} end
 if e.state ~= 'dialing' or t.leg ~= leg or t.begun ~= leg then return {'gone', ''} end
 if t.order == 'live' and e.mode ~= 'live' then return {'gone', ''} end
 

@@ -78,6 +78,8 @@ class World:
     mock: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     at: Place = field(default_factory=Place)
     asked: list[tuple[Ask, Answer]] = field(default_factory=list)
+    talked: TalkFacts = field(default_factory=TalkFacts)
+    """What became of the talk that has ended."""
     ringing: bool = False
     """An agent has this caller already: his place is not in the line any more."""
 
@@ -106,7 +108,7 @@ class World:
         return PlaceFacts(self.at.position, self.at.wait_s, self.at.offer, self.at.closing)
 
     def talk(self, attempt: str) -> TalkFacts:
-        return TalkFacts()
+        return self.talked
 
     def answer(self, ask: Ask) -> Answer:
         given = self._fetched(ask) if isinstance(ask, Fetch) else self._line(ask)

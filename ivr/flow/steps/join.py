@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ivr.asks import Accept
+from ivr.asks import Accept, LeaveLine
 from ivr.facts import TalkFacts
 from ivr.flow.fields import Target
 from ivr.flow.steps.base import On, OptionalTarget, Step
-from ivr.inputs import Answer, DialEnded, Joined, Outcome
+from ivr.flow.steps.queue import QUIET, QUIET_MS
+from ivr.inputs import Answer, DialEnded, Joined, NoInput, Outcome
 from ivr.instructions import Hold
 from ivr.moves import AskFor, Go, Wait
 
@@ -56,21 +57,44 @@ class JoinStep(Step):
             return self._gone(
                 turning
             )  # the agent had left before him: his place is a callback's again, and he is rung for it
+        if turning.at.get("stage") == "leave" and isinstance(given, Answer):
+            return self._lost(turning, "closed_now") if given.outcome == "left" else self._hold(turning)
+        if turning.at.get("stage") == "hold" and s.entry and isinstance(given, NoInput):
+            return self._wait_on(turning)
         if isinstance(given, Answer):
-            turning.at["stage"] = "hold"  # as `Joined` finds every caller who holds
             s.entry = str(given.values.get("entry", ""))
             turning.stand_in_line(s.queue)
             turning.tell("connecting")
-        return Wait(Hold(turning.take_speech(), self.music, 20_000))
+        return self._hold(turning)
+
+    def _hold(self, turning: Turning) -> Move:
+        turning.at["stage"] = "hold"  # as `Joined` finds every caller who holds
+        return Wait(Hold(turning.take_speech(), self.music, QUIET_MS))
 
     def _sent_on(self, turning: Turning, talk: TalkFacts) -> Move:
         """The agent has sent this customer on: he holds in the place that he has now."""
         s = turning.session
-        s.entry, s.queue = talk.entry, talk.queue
-        turning.at["stage"] = "hold"
-        turning.stand_in_line(s.queue)
+        s.entry, turning.at["quiet"] = talk.entry, 0
+        turning.stand_in_line(talk.queue)
         turning.tell("transfer_failed" if talk.unknown else "transferred")
-        return Wait(Hold(turning.take_speech(), self.music, 20_000))
+        return self._hold(turning)
+
+    def _wait_on(self, turning: Turning) -> Move:
+        """One who was sent on still waits: not past the closing of that queue, and for no place that is not there any more."""
+        place, at = turning.facts.place(turning.session.entry), turning.at
+        if place is not None and place.closing:
+            at["stage"] = "leave"
+            return AskFor(LeaveLine(turning.session.entry, "closed"))
+        at["quiet"] = 0 if place is not None else at.get("quiet", 0) + 1
+        if at["quiet"] > QUIET:
+            return self._lost(turning, "apology")
+        return self._hold(turning)
+
+    def _lost(self, turning: Turning, why: str) -> Move:
+        """Nobody will take him now."""
+        turning.session.entry = ""
+        turning.tell(why)
+        return Go(self.next)
 
     def _gone(self, turning: Turning) -> Move:
         if self.on.gone is None:
