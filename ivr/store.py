@@ -157,11 +157,16 @@ class FlowShelf:
 
     def refresh(self) -> None:
         """Look at the folder, at most once a second, and publish what has changed and is right."""
-        with self._looking:  # the first callers of a process wait for the first look
+        looked_before = self._looked_ms >= 0
+        if not self._looking.acquire(blocking=not looked_before):
+            return  # somebody looks: a new rule for a queue has every flow checked anew, and no caller is to wait for that
+        try:
             now = self.clock.now_ms()
             if not 0 <= now - self._looked_ms < FRESH_MS:
                 self._look()
                 self._looked_ms = now
+        finally:
+            self._looking.release()
 
     def _look(self) -> None:
         rules = _stamp(self.folder / QUEUES_FILE)

@@ -12,15 +12,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
+import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from redis.exceptions import RedisError
 
 from callback import board, dispatch, jobs, verbs
 from callback import timekeeper as timekeeping
 from callback import worker as working
 from ivr import log, redis_server, supervise
-from ivr.app import build, create_app
+from ivr.app import Parts, build, create_app
 from ivr.config import Settings, load
 
 STOP_STREAMS_S = 3  # an open board never ends by itself
@@ -38,6 +40,7 @@ def worker() -> None:
     """One worker alone: places the calls that the line asks for."""
     settings = _begin()
     parts = build(settings)
+    _look_at_flows(parts)
     client = redis_server.connect(redis_server.ensure(settings), decode_responses=False)
     bound = {verb: functools.partial(act, parts) for verb, act in verbs.VERBS.items()}
     working.run(working.build(client, settings.tenant, jobs.signed_json(settings.key("jobs")), bound))
@@ -67,6 +70,14 @@ def _begin() -> Settings:
     settings = load()
     log.set_up(settings.log_level, settings.log_format)
     return settings
+
+
+def _look_at_flows(parts: Parts) -> None:
+    """Every flow is checked before the first call, which would wait for it. Without Redis, the first call after it is back does."""
+    try:
+        parts.flows.refresh()
+    except RedisError as err:
+        structlog.get_logger().warning("flows_not_looked_at", why=type(err).__name__)
 
 
 def _project_all(client: Any, tenant: str, zone: ZoneInfo) -> None:
@@ -110,7 +121,9 @@ class _Web(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        return create_app(self.settings)
+        parts = build(self.settings, patience=redis_server.WEB)
+        _look_at_flows(parts)
+        return create_app(self.settings, parts)
 
 
 def _memory_dir() -> str | None:

@@ -252,6 +252,30 @@ def test_the_first_callers_of_a_process_wait_for_the_first_look(shop: Shop) -> N
     assert shop.checked == 1
 
 
+def test_later_looks_keep_nobody_but_the_one_who_looks(shop: Shop) -> None:
+    """While one caller's look takes its time, another is answered from what was there before."""
+    shop.write(FRONT)
+    looking, go_on = threading.Event(), threading.Event()
+    check = shop.check
+
+    def slowly(text: str, filename: str) -> tuple[Flow | None, list[Problem]]:
+        looking.set()
+        assert go_on.wait(20)
+        return check(text, filename)
+
+    slow = shop.shelf()
+    slow.refresh()
+    slow.check = slowly
+    shop.write(FRONT.replace("Hello.", "Good day."))
+    one = threading.Thread(target=slow.refresh)
+    one.start()
+    assert looking.wait(20)
+    before = slow.for_number("+15550100400").version
+    go_on.set()
+    one.join(20)
+    assert slow.for_number("+15550100400").version != before
+
+
 def test_the_shipped_flows_are_published(shop: Shop) -> None:
     shop.folder = FLOWS
     shelf = shop.shelf("telecom")
