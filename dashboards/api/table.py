@@ -147,7 +147,7 @@ ROUTES: tuple[Route, ...] = (
         views.record,
         RecordingJson,
         body=RecordingBody,
-        refusals=(400, 404),
+        refusals=(400, 404, 409),
     ),
     Route(
         "POST",
