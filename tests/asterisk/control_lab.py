@@ -5,6 +5,7 @@ Law: everything is real. The control process runs on threads of the test's own, 
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -14,7 +15,6 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from conftest import redis_binary
 from flask import Flask
 from redis import Redis
 from redis.exceptions import RedisError
@@ -33,6 +33,7 @@ from ivr.providers.asterisk.commands import Commands
 from ivr.providers.asterisk.delivery import Delivery
 from ivr.providers.asterisk.nodes import Site, load_site
 from ivr.providers.asterisk.registry import Beat, Known, Registry
+from ivr.redis_server import find_binary
 from ivr.speech.sounds import sounds_from
 
 CLOCK = SystemClock()
@@ -51,12 +52,8 @@ PROCESS = """
 import sys, threading
 from pathlib import Path
 from ivr import log
-from ivr.app import build
-from ivr.config import Settings
 from ivr.providers.asterisk import control
-from ivr.providers.asterisk.client import AsteriskProvider
 from ivr.providers.asterisk.nodes import read_site
-from ivr.redis_server import connect
 import control_lab
 settings = control_lab.settings(Path(sys.argv[1]))
 log.set_up("info")
@@ -157,7 +154,17 @@ phones:
     def start_redis(self) -> None:
         """With all that it had: nothing acknowledged is lost."""
         keeps = ("--save", "", "--appendonly", "yes", "--appendfsync", "always")
-        words = [redis_binary(), "--port", "0", "--unixsocket", str(self.folder / "redis.sock"), *keeps]
+        words = [
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            str(find_binary(self.folder)),
+            "--port",
+            "0",
+            "--unixsocket",
+            str(self.folder / "redis.sock"),
+            *keeps,
+        ]
         out = subprocess.DEVNULL
         self.redis = subprocess.Popen(words, cwd=self.folder, stdout=out, stderr=out)
         client = Redis.from_url(self.settings.redis_url)
@@ -305,6 +312,17 @@ phones:
         ami = self.ami()
         ami.act("Bridge", Channel1=one, Channel2=other)
         ami.stop()
+
+    def on_disk(self, key: str) -> bool:
+        """Whether a restart of the node finds a key that begins so in its own database."""
+        (file,) = self.node.root.glob("**/astdb.sqlite3")
+        found = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+        try:
+            return bool(found.execute("SELECT 1 FROM astdb WHERE key LIKE ?", (key + "%",)).fetchone())
+        except sqlite3.OperationalError:  # it is being written
+            return False
+        finally:
+            found.close()
 
     def uniqueids(self) -> set[str]:
         ami = self.ami()

@@ -16,6 +16,7 @@ from rig import Answer, Behaviour, Mute, Reject, Ring, until
 
 from ivr.calls import CallState, Found, Gone, Listening, Refused, Unsure
 from ivr.inputs import Outcome
+from ivr.providers.asterisk import control
 from ivr.providers.asterisk.commands import Result
 
 pytestmark = pytest.mark.slow
@@ -291,6 +292,26 @@ def test_an_asterisk_that_hangs_is_not_asked_and_nothing_is_lost_when_it_goes_on
     os.kill(lab.node.pid, signal.SIGCONT)
     assert lab.wait_over(call) is Outcome.ANSWERED
     lab.wait_up()
+
+
+def test_an_asterisk_that_does_not_come_back_ends_its_calls_and_loses_its_phones(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.phone("ana", Answer())
+    call = lab.place("PJSIP/ana")
+    lab.wait_state(call, CallState.UP)
+    until(lambda: lab.on_disk("/registrar/contact/ana;"), "the node has written down where her phone is")
+    monkeypatch.setattr(control, "MUTE_S", 0.3)
+    monkeypatch.setattr(control, "DEAD_MS", 600)
+    lab.told.clear()
+    lab.node.kill()
+    try:
+        assert lab.wait_over(call) is Outcome.ANSWERED
+        assert ("PJSIP/ana", "gone") in lab.told
+    finally:
+        lab.node.start()
+    lab.wait_up()
+    until(lambda: ("PJSIP/ana", "free") in lab.told, "her phone, which had registered before, can be rung again")
 
 
 def test_redis_killed_while_calls_end_hears_of_every_end_when_it_is_back(lab: Lab) -> None:

@@ -84,11 +84,11 @@ class Link(AMIClient):  # type: ignore[misc]  # the library is untyped
         """
         try:
             self._socket = socket.create_connection((self._address, self._port), CONNECT_S)
+            self._socket.settimeout(None)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(ANSWER_S), 0))
         except OSError as err:
             raise AmiDown(f"cannot connect to {self._address}:{self._port} ({err.strerror or err})") from err
-        self._socket.settimeout(None)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(ANSWER_S), 0))
         self.finished = threading.Event()
         self._thread = threading.Thread(target=self.listen, name="ami-reader", daemon=True)
         self._thread.start()
