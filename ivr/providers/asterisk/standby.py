@@ -35,7 +35,7 @@ FILE_MODE = 0o644  # Asterisk runs as another user
 _BEAT_MS = 600
 _CHORDS = (("C3", "E3", "G3"), ("A2", "C3", "E3"), ("F2", "A2", "C3"), ("G2", "B2", "D3"))
 _MELODY = ("E4 . G4 . C5 . G4 . E4 . C4 . E4 . . . ", "D4 . F4 . C5 . F4 . D4 . G4 . B4 . . .")  # a beat each
-_LEVEL = 0.16  # below speech, so that an announcement is understood
+_LEVEL = 0.11  # below speech, so that an announcement is understood
 _SEMITONES = {"C": -9, "D": -7, "E": -5, "F": -4, "G": -2, "A": 0, "B": 2}
 
 
