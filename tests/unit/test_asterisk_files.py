@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.config import Settings
@@ -215,6 +215,7 @@ def test_a_trunk_without_its_password_is_refused_with_the_variable_s_name() -> N
 SAFE = set(string.ascii_letters + string.digits + "_.:/+@ -")
 
 
+@settings(deadline=None)  # a busy machine may take long for one
 @given(
     st.text(max_size=20), st.sampled_from(["web", "phone", "user", "number", "sounds", "music", "outgoing", "public"])
 )

@@ -87,6 +87,14 @@ class Call:
 
         self._run(refuse())
 
+    def divert(self, to: str) -> None:
+        """302: whoever calls is asked to call `to` (a SIP address) instead."""
+
+        async def refuse() -> None:
+            self._leg.refuse(302, (("Contact", f"<{to}>"),))
+
+        self._run(refuse())
+
     def hang_up(self) -> None:
         """BYE; CANCEL or 603 before it is up. It has left when this returns; `ended.at` is when."""
 
@@ -114,6 +122,11 @@ class Call:
             self._wait(lambda: len(self.pressed) >= before + len(keys), f"the keys {keys} are pressed")
             return self.pressed[before + len(keys) - 1][1]
         return time.monotonic()
+
+    def info(self, body: str) -> int:
+        """Any SIP INFO about keys; the code that it is answered with."""
+        code: int = self._run(self._leg.ask("INFO", (("Content-Type", "application/dtmf-relay"),), body))
+        return code
 
     @property
     def pressed(self) -> Sequence[tuple[str, float]]:
@@ -147,11 +160,20 @@ class Call:
         """Attended transfer: put the other side of this call together with the other side of `other`."""
         self._refer(f"<{other._leg.replaces()}>")
 
+    def ask_refer(self, number: str) -> int:
+        """As `refer`, where it may be refused: the code."""
+        host, port = self._leg.station.server
+        return self._asked_to_refer(f"<sip:{number}@{host}:{port}>")
+
     def _refer(self, where: str) -> None:
+        code = self._asked_to_refer(where)
+        assert code == 202, self._told(f"REFER is accepted, not {code}")
+
+    def _asked_to_refer(self, where: str) -> int:
         referred = ("Referred-By", f"<sip:{self.phone.name}@127.0.0.1>")
         contact = ("Contact", self._leg.station.contact)
-        code = self._run(self._leg.ask("REFER", (contact, ("Refer-To", where), referred)))
-        assert code == 202, self._told(f"REFER is accepted, not {code}")
+        code: int = self._run(self._leg.ask("REFER", (contact, ("Refer-To", where), referred)))
+        return code
 
     @property
     def transfer(self) -> Sequence[int]:

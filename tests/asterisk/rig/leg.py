@@ -193,9 +193,9 @@ class Leg:
         sdp = sip.offer(self._port, self._version, direction)
         self.station.reply(request, 200, self._to, self._tag, headers, sdp)
 
-    def refuse(self, code: int) -> None:
+    def refuse(self, code: int, headers: Headers = ()) -> None:
         assert self.invite
-        self.station.reply(self.invite, code, self._to, self._tag)
+        self.station.reply(self.invite, code, self._to, self._tag, headers)
         self._ended(End("us", "rejected", time.monotonic(), code))
 
     def request(self, request: Message, sender: Address) -> None:
