@@ -1,4 +1,4 @@
-"""The heartbeat of a node: once a second, whether it takes commands.
+"""The heartbeat of a node: once a second, and often while it waits for Asterisk, whether it takes commands.
 
 Law: it beats as long as this process lives, whatever else hangs; so nothing here waits long.
 """
@@ -18,6 +18,8 @@ from ivr.providers.asterisk.registry import Registry
 log = structlog.get_logger()
 
 BEAT_S: Final = 1.0
+SOON_S: Final = 0.1
+"""How soon it is told that Asterisk is there again: until then nothing is asked of the node."""
 
 
 class Heart:
@@ -32,7 +34,7 @@ class Heart:
         while not stop.is_set():
             self._feel()
             self._say(self._ami.up)
-            stop.wait(BEAT_S)
+            stop.wait(BEAT_S if self._ami.up else SOON_S)
         self._say(False)
 
     def _feel(self) -> None:
