@@ -33,8 +33,9 @@ class Heart:
         """Until `stop`; then the node says that it takes no more commands."""
         while not stop.is_set():
             self._feel()
-            self._say(self._ami.up)
-            stop.wait(BEAT_S if self._ami.up else SOON_S)
+            up = self._ami.up
+            self._say(up)
+            stop.wait(BEAT_S if up else SOON_S)
         self._say(False)
 
     def _feel(self) -> None:
