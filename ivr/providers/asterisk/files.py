@@ -21,7 +21,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ivr.config import Settings
 from ivr.errors import RetornoError
-from ivr.providers.asterisk import passwords
+from ivr.providers.asterisk import events, passwords
 from ivr.providers.asterisk.forms import ANYONE
 from ivr.providers.asterisk.modules import MODULES
 from ivr.providers.asterisk.nodes import Node, Phone, Site, Trunk, peer
@@ -30,7 +30,7 @@ from ivr.providers.asterisk.nodes import Node, Phone, Site, Trunk, peer
 # originate, redirect and hang up, and look.
 AMI_READ = ("system", "call", "user")
 AMI_WRITE = ("call", "originate", "reporting")
-UNWANTED_EVENTS = ("VarSet", "Newexten", "RTCPSent", "RTCPReceived", "TestEvent", "MusicOnHoldStart", "MusicOnHoldStop")
+AMI_EVENTS = tuple(sorted({*events.HEARD, "FullyBooted"}))
 FILE_MODE = 0o640  # passwords stand in some; the group is Asterisk's
 VERSION_CONTEXT = "retorno-version"
 
@@ -176,7 +176,7 @@ def _values(site: Site, node: Node, settings: Settings) -> dict[str, Any]:
         "ami_secret": passwords.ami(settings, node.name),
         "ami_read": AMI_READ,
         "ami_write": AMI_WRITE,
-        "unwanted_events": UNWANTED_EVENTS,
+        "ami_events": AMI_EVENTS,
         "trunks": [_trunk(trunk, settings) for trunk in trunks],
         "phones": [_phone(phone, settings) for phone in phones],
         "peers": [_peer(node, other, settings) for other in site.nodes.values() if other.name != node.name],
