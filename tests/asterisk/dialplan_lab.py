@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 from flask import Flask, Response, request
@@ -73,7 +73,7 @@ class Web:
     stories: dict[str, list[Step]] = field(default_factory=dict)
     posts: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     forged: list[bytes] = field(default_factory=list)
-    _told: dict[str, str] = field(default_factory=dict)  # call -> number
+    _told: ClassVar[dict[str, str]] = {}  # call -> number; of all, for the first of two may never hear of it
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __enter__(self) -> Web:
@@ -124,7 +124,7 @@ class Web:
         reply = step(form) if callable(step) else step
         if isinstance(reply, tuple):
             return Response(reply[1], status=reply[0], content_type="application/json")
-        turn = str(int(form.get("turn", "0")) + 1)
+        turn = str(int(form.get("turn") or "0") + 1)
         return Response(json.dumps({"call": form["call"], "turn": turn, **reply}), content_type="application/json")
 
 
