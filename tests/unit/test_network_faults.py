@@ -93,7 +93,7 @@ def test_a_number_on_a_call_that_we_placed_and_a_known_call_are_rung_twice() -> 
 
 
 def test_two_who_meet_are_remembered_and_who_is_sent_in_twice_is_there_once() -> None:
-    house = House(lambda path: {"do": "join", "speech": [], "attempt": "t1"})
+    house = House(lambda path: {"do": "join", "speech": [], "attempt": "t1", "host": False, "record": False})
     for name in ("ana", "bia"):
         house.person(f"sim:{name}")
     house.rings("c1", "sim:ana")
