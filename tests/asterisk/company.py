@@ -18,7 +18,6 @@ import tempfile
 import threading
 import time
 import urllib.request
-import wave
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -172,7 +171,9 @@ class Company:
         (music / "music.ulaw").write_bytes(tone(MUSIC, 20.0))
 
     def _write_rules(self) -> None:
-        rules = "".join(f"  {self.desk(name).queue}: {{{self.rules[name]}}}\n" for name in self.names)
+        rules = ""
+        for desk in map(self.desk, self.names):
+            rules += f"  {desk.queue}: {{{self.rules[desk.name]}}}\n  {desk.other_queue}: {{}}\n"
         new = self.flows / "queues.new"
         new.write_text((FLOWS / "queues.yaml").read_text().replace("  RULES\n", rules))
         new.replace(self.flows / "queues.yaml")
@@ -314,14 +315,6 @@ class Company:
                 process.wait(10)
         if self._parts:
             self._parts.redis.close()
-        shutil.rmtree("/tmp/h-last", ignore_errors=True)
-        shutil.copytree(
-            self.folder,
-            "/tmp/h-last",
-            symlinks=True,
-            ignore_dangling_symlinks=True,
-            ignore=shutil.ignore_patterns("*.sock", "music"),
-        )  # DEV
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # Looking
@@ -413,6 +406,11 @@ class Desk:
         return f"d{self.place:02}"
 
     @property
+    def other_queue(self) -> str:
+        """A second queue, to which callers come only by transfer."""
+        return f"{self.queue}_b"
+
+    @property
     def node(self) -> Node:
         nodes = list(self.company.nodes.values())
         return nodes[self.place % len(nodes)]
@@ -446,19 +444,22 @@ class Desk:
 
     # Agents
 
-    def phone(self, who: str = "a", behaviour: Behaviour | None = None, registers: bool = True) -> Phone:
-        """A desk phone, registered. It answers at once unless told otherwise."""
+    def phone(self, who: str = "a", behaviour: Behaviour | None = None, lines: int = 1) -> Phone:
+        """A desk phone, registered. It answers at once unless told otherwise, and takes so many calls."""
         name = f"{self.queue}-{who}"
         secret = passwords.phone(self.company.settings, name)
         how = behaviour or Answer()
-        phone = self.company.phones.add(name, self.node.sip, secret=secret, registers=registers, behaviour=how)
+        phone = self.company.phones.add(name, self.node.sip, secret=secret, registers=True, behaviour=how, lines=lines)
         self.agents[who] = phone
         return phone
 
-    def agent(self, who: str = "a", behaviour: Behaviour | None = None, lang: str = "en", lines: int = 1) -> Phone:
+    def agent(
+        self, who: str = "a", behaviour: Behaviour | None = None, queue: str = "", lang: str = "en", lines: int = 1
+    ) -> Phone:
         """An agent of this queue with his phone, signed in and ready."""
-        phone = self.phone(who, behaviour)
-        self.company.parts.line.add_agent(phone.name, who, f"PJSIP/{phone.name}", (self.queue,), lang=lang)
+        phone = self.phone(who, behaviour, lines)
+        queues = (queue or self.queue,)
+        self.company.parts.line.add_agent(phone.name, who, f"PJSIP/{phone.name}", queues, lang=lang)
         self.sign_in(who)
         return phone
 
@@ -530,7 +531,7 @@ class Desk:
         return self.entry(number)
 
     def events(self, *kinds: str) -> list[Event]:
-        return [event for event in self.company.events(*kinds) if event.queue == self.queue]
+        return [event for event in self.company.events(*kinds) if event.queue in (self.queue, self.other_queue)]
 
     def set_rules(self, rules: str) -> None:
         self.company.set_rules(self.name, rules)
@@ -550,22 +551,25 @@ def _answers(client: redis_py.Redis) -> bool:
         return False
 
 
-def unbroken(call: Call, hertz: float, since: float, to: float) -> bool:
-    """Whether that tone, and nothing else, was heard from then to then, without a break."""
+def breaks(call: Call, hertz: float, since: float, to: float) -> list[tuple[float, float]]:
+    """The stretches between then and then in which that tone was not heard: from and to, seconds after `since`."""
     runs = [
         (max(a, since), min(b, to)) for pitch, a, b in call.heard() if abs(pitch - hertz) <= 20 and b > since and a < to
     ]
     edges = [since, *(edge for run in runs for edge in run), to]
-    return bool(runs) and all(b - a < BREAK_S for a, b in zip(edges[::2], edges[1::2], strict=True))
+    pauses = zip(edges[::2], edges[1::2], strict=True)
+    return [(round(a - since, 3), round(b - since, 3)) for a, b in pauses if b - a > BREAK_S]
+
+
+def tone_share(file: Path, hertz: float) -> float:
+    """The share of a WAV file (one that is still being written, too) that has that tone."""
+    samples = np.frombuffer(file.read_bytes()[44:][: file.stat().st_size // 2 * 2 - 44], dtype="<i2").astype(np.float64)
+    rows = samples[: len(samples) // sound.FRAME * sound.FRAME].reshape(-1, sound.FRAME)
+    return float(np.mean(sound.has_tone(rows, hertz))) if len(rows) else 0.0
 
 
 def has_tone(file: Path, hertz: float, share: float = 0.2) -> bool:
-    """Whether a WAV file has that tone in at least this share of it."""
-    with wave.open(str(file)) as recording:
-        data = recording.readframes(recording.getnframes())
-    samples = np.frombuffer(data, dtype="<i2").astype(np.float64)
-    rows = samples[: len(samples) // sound.FRAME * sound.FRAME].reshape(-1, sound.FRAME)
-    return bool(len(rows)) and float(np.mean(sound.has_tone(rows, hertz))) >= share
+    return tone_share(file, hertz) >= share
 
 
 def spoken(desk: Desk, part: Say) -> Path:

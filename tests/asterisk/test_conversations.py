@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from company import AGENT, CUSTOMER, MUSIC, PITCH, PROMPT_S, Company, Desk, has_tone, spoken, unbroken
+from company import AGENT, CUSTOMER, MUSIC, PITCH, PROMPT_S, Company, Desk, breaks, has_tone, spoken
 from rig import Answer, Call, Reject, Ring, tone, until
 from stories import Told, story, tell_all
 
@@ -315,7 +315,7 @@ def not_taken(desk: Desk, how: Answer | Reject | Ring, presses: str = "") -> Non
     heard_to = time.monotonic()
     desk.talk_at(phone.calls()[-1])
     desk.both_talk(caller, phone.calls()[-1])
-    assert unbroken(caller, MUSIC, since, heard_to)
+    assert breaks(caller, MUSIC, since, heard_to) == []
     assert behind.hears(MUSIC)
     assert desk.events("entry_abandoned") == []
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from company import AGENT, MUSIC, Desk, spoken, unbroken
+from company import AGENT, MUSIC, Desk, breaks, spoken
 from rig import Call, until
 from stories import Told, story, tell_all
 
@@ -89,7 +89,7 @@ def test_the_customer_is_rung_first_and_holds_with_music_until_the_agent_is_ther
     assert music
     desk.talk_at(ringing)
     desk.both_talk(customer, ringing)
-    assert unbroken(customer, MUSIC, music, heard_to)
+    assert breaks(customer, MUSIC, music, heard_to) == []
     customer.hang_up()
     desk.entry_is("completed")
 

@@ -252,9 +252,9 @@ class Leg:
 
     def _ended(self, end: End) -> None:
         if self.state is not State.ENDED:
+            self._sockets.close(self)
             self.end = end
             self.state = State.ENDED
-            self._sockets.close(self)
 
     # Sound
 

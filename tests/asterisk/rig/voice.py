@@ -85,6 +85,7 @@ class Ear:
     digits: list[tuple[str, float]] = field(default_factory=list)
     _key_at: int = -1
     _tones: dict[float, list[bool]] = field(default_factory=dict)
+    _starts: dict[float, tuple[list[int], list[int]]] = field(default_factory=dict)
     _quiet: list[bool] = field(default_factory=list)
 
     def packet(self, data: bytes, now: float, key_payload: int) -> None:
@@ -122,15 +123,19 @@ class Ear:
             self._quiet.extend(sound.is_quiet(sound.framed(new)).tolist())
         return self._quiet
 
-    def first(self, hertz: float, after: float, frames: int = 3) -> float | None:
-        """When the tone was first heard after that moment, for so many frames on end: the time of the first of them."""
+    def first(self, hertz: float, after: float) -> float | None:
+        """When the tone was first heard after that moment, for 60 ms on end: the time of the first of these frames.
+
+        Asked over and over while a test waits, so what has been looked through is not looked through again.
+        """
         there = self.with_tone(hertz)
-        run = 0
-        for index in range(bisect_left(self.times, after), len(there)):
-            run = run + 1 if there[index] else 0
-            if run == frames:
-                return self.times[index - frames + 1]
-        return None
+        starts, looked = self._starts.setdefault(hertz, ([], [0]))
+        for index in range(looked[0], len(there) - 2):
+            if there[index] and there[index + 1] and there[index + 2]:
+                starts.append(index)
+        looked[0] = max(looked[0], len(there) - 2)
+        at = bisect_left(starts, bisect_left(self.times, after))
+        return self.times[starts[at]] if at < len(starts) else None
 
     def hears(self, hertz: float, fresh: float, frames: int = 3) -> bool:
         """Whether the latest frames carry the tone, and the last of them came after `fresh`."""

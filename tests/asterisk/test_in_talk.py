@@ -1,0 +1,328 @@
+"""In the talk, on a real Asterisk: hold, transfers, recording, supervisors, and phones that go away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from company import AGENT, CUSTOMER, MUSIC, OTHER_AGENT, SUPERVISOR, Desk, has_tone, tone_share
+from rig import Call, until
+from stories import Told, story, tell_all
+
+from callback.model import AgentState
+from ivr.calls import Listening
+
+pytestmark = pytest.mark.slow
+
+RTP_TIMEOUT_S = 4
+
+
+@pytest.fixture(scope="module")
+def told(request: pytest.FixtureRequest, asterisk_binary: Path) -> Iterator[Told]:
+    yield from tell_all(request, asterisk_binary, rtp_timeout=RTP_TIMEOUT_S)
+
+
+def talk(desk: Desk, **agent: int) -> tuple[Call, Call]:
+    """A customer and agent `a`, who talk."""
+    customer = desk.in_line()
+    desk.agent(**agent)
+    at_agent = desk.talks()
+    desk.both_talk(customer, at_agent)
+    return customer, at_agent
+
+
+# Hold
+
+
+@story()
+def test_a_customer_on_hold_hears_music_until_the_agent_takes_him_back(desk: Desk) -> None:
+    customer, agent = talk(desk)
+    agent.hold()
+    customer.wait_hears(MUSIC)
+    assert not customer.hears(AGENT)
+    agent.resume()
+    desk.both_talk(customer, agent)
+
+
+# Sending the customer on
+
+
+def refer(agent: Call, to: str) -> None:
+    """The transfer key of a desk phone: it asks for the transfer, hears that it is done, and hangs up."""
+    agent.refer(to)
+    assert agent.wait_transferred() == 200
+    agent.hang_up()
+
+
+@story()
+def test_the_transfer_key_of_the_phone_sends_the_customer_to_another_queue(desk: Desk) -> None:
+    customer, agent = talk(desk)
+    entry = desk.entry()
+    refer(agent, desk.other_queue)
+    customer.wait_hears(MUSIC)
+    moved = desk.entry_is("waiting")
+    assert (moved.id, moved.queue, moved.score) == (entry.id, desk.other_queue, entry.score)
+    desk.agent_is(AgentState.READY)
+    desk.agent("b", queue=desk.other_queue)
+    other = desk.talks("b")
+    desk.both_talk(customer, other, "b")
+    other.hang_up()
+    desk.hears(customer, "rate")
+    desk.entry_is("completed")
+
+
+@story()
+def test_the_transfer_key_of_the_phone_sends_the_customer_to_a_colleague(desk: Desk) -> None:
+    customer, agent = talk(desk)
+    desk.agent("b", queue=desk.other_queue)
+    refer(agent, f"{desk.queue}-b")
+    other = desk.talks("b")
+    desk.both_talk(customer, other, "b")
+    desk.agent_is(AgentState.READY)
+    assert {event.data["by"] for event in desk.events("transferred")} == {f"{desk.queue}-a"}
+
+
+@story()
+def test_a_transfer_to_nobody_gives_the_customer_his_place_back(desk: Desk) -> None:
+    customer, agent = talk(desk)
+    entry = desk.entry()
+    refer(agent, "nowhere")
+    again = desk.talks()
+    desk.both_talk(customer, again)
+    kept = desk.entry()
+    assert (kept.id, kept.queue, kept.score) == (entry.id, desk.queue, entry.score)
+
+
+@story()
+def test_the_keys_of_a_blind_transfer_send_the_customer_to_a_colleague(desk: Desk) -> None:
+    """#1 and the colleague's extension, for a phone without a transfer key."""
+    customer, agent = talk(desk)
+    company = desk.company
+    other = company.desk_phone("7001")
+    company.parts.line.add_agent("7001", "Seven", "PJSIP/7001", (desk.other_queue,), lang="en")
+    company.parts.line.sign_in("7001")
+    agent.press("#1")
+    customer.wait_hears(MUSIC)
+    agent.press("7001")
+    call = desk.talk_at(other.wait_call(), "b")
+    desk.both_talk(customer, call, "b")
+    agent.wait_ended()
+
+
+@story()
+def test_a_supervisor_sends_the_customer_to_another_queue(desk: Desk) -> None:
+    customer, agent = talk(desk)
+    desk.company.parts.line.transfer(desk.attempt().id, desk.other_queue, "supervisor")
+    agent.wait_ended()
+    customer.wait_hears(MUSIC)
+    desk.agent("b", queue=desk.other_queue)
+    desk.both_talk(customer, desk.talks("b"), "b")
+
+
+@story()
+def test_an_agent_asks_a_colleague_first_and_then_hands_the_customer_over(desk: Desk) -> None:
+    customer = desk.in_line()
+    phone = desk.agent(lines=2)
+    agent = desk.talks()
+    desk.both_talk(customer, agent)
+    entry = desk.entry()
+    colleague = desk.agent("b", queue=desk.other_queue)
+    agent.hold()
+    customer.wait_hears(MUSIC)
+    asked = phone.dial(f"{desk.queue}-b").wait_up()
+    asked.say(AGENT)
+    other = colleague.wait_call().wait_up()
+    other.say(OTHER_AGENT)
+    asked.wait_hears(OTHER_AGENT)
+    other.wait_hears(AGENT)
+    assert customer.hears(MUSIC)
+    agent.refer_attended(asked)
+    desk.both_talk(customer, other, "b")
+    desk.agent_is(AgentState.ON_CALL, "b")
+    desk.agent_is(AgentState.READY)
+    assert desk.entry().id == entry.id
+    assert desk.entry().state == "connected"
+    other.hang_up()
+    desk.hears(customer, "rate")
+    desk.entry_is("completed")
+    desk.agent_is(AgentState.READY, "b")
+
+
+# Recording
+
+
+@story("record: true")
+def test_a_recorded_talk_has_both_voices(desk: Desk) -> None:
+    customer, agent = talk(desk)
+    file = recording(desk)
+    until(lambda: seconds(file) > 1.5, "a second and a half is recorded")
+    agent.hang_up()
+    desk.hears(customer, "rate")
+    until(lambda: has_tone(file, AGENT) and has_tone(file, CUSTOMER), "both voices are in it")
+
+
+@story("record: true")
+def test_a_pause_leaves_a_gap_in_the_recording(desk: Desk) -> None:
+    """The customer says 3000 Hz while it is paused: a card's number, say."""
+    customer, agent = talk(desk)
+    file = recording(desk)
+    company = desk.company
+    until(lambda: seconds(file) > 0.5, "it is being recorded")
+    company.parts.provider.record(customer_call(desk), False)
+    customer.say(3000)
+    agent.wait_hears(3000)
+    at = seconds(file)
+    until(lambda: seconds(file) > at + 0.7 or time.monotonic() - agent.up_at > 15, "time goes by")
+    customer.say(CUSTOMER)
+    agent.wait_hears(CUSTOMER, time.monotonic() + 0.2)
+    company.parts.provider.record(customer_call(desk), True)
+    at = seconds(file)
+    until(lambda: seconds(file) > at + 0.7, "it is being recorded again")
+    agent.hang_up()
+    desk.hears(customer, "rate")
+    assert tone_share(file, 3000) < 0.02
+    assert has_tone(file, CUSTOMER)
+
+
+@story()
+def test_a_talk_of_a_queue_that_is_not_recorded_leaves_no_file(desk: Desk) -> None:
+    customer, agent = talk(desk)
+    room = desk.attempt().id
+    agent.hang_up()
+    desk.hears(customer, "rate")
+    assert not recording_of(desk, room).exists()
+
+
+def recording(desk: Desk) -> Path:
+    return recording_of(desk, desk.attempt().id)
+
+
+def recording_of(desk: Desk, room: str) -> Path:
+    return desk.node.root / "spool" / "retorno" / f"{room}.wav"
+
+
+def seconds(file: Path) -> float:
+    """Of a WAV file that is still being written: 16 bits, 8 kHz."""
+    return file.stat().st_size / 16_000 if file.exists() else 0.0
+
+
+def customer_call(desk: Desk) -> str:
+    return next(one.customer_call for one in desk.company.parts.line.talks() if one.queue == desk.queue)
+
+
+def agent_call(desk: Desk) -> str:
+    return next(one.agent_call for one in desk.company.parts.line.talks() if one.queue == desk.queue)
+
+
+# Supervisors
+
+
+@story()
+def test_a_supervisor_who_listens_is_heard_by_nobody(desk: Desk) -> None:
+    customer, agent, ear = supervised(desk, Listening.LISTEN)
+    assert not hears_within(agent, SUPERVISOR)
+    assert not customer.first_heard(SUPERVISOR)
+    agent.hang_up()
+    ear.wait_ended()
+
+
+@story()
+def test_a_supervisor_who_whispers_is_heard_by_the_agent_only(desk: Desk) -> None:
+    customer, agent, _ = supervised(desk, Listening.WHISPER)
+    agent.wait_hears(SUPERVISOR)
+    desk.both_talk(customer, agent)
+    assert not customer.first_heard(SUPERVISOR)
+
+
+@story()
+def test_a_supervisor_who_barges_in_is_heard_by_both(desk: Desk) -> None:
+    customer, agent, _ = supervised(desk, Listening.BARGE)
+    agent.wait_hears(SUPERVISOR)
+    customer.wait_hears(SUPERVISOR)
+
+
+def supervised(desk: Desk, mode: Listening) -> tuple[Call, Call, Call]:
+    """A customer, an agent, and a supervisor who hears both and speaks."""
+    customer, agent = talk(desk)
+    phone = desk.phone("s")
+    desk.company.parts.provider.listen(f"PJSIP/{phone.name}", agent_call(desk), mode)
+    ear = phone.wait_call().wait_up()
+    ear.say(SUPERVISOR)
+    ear.wait_hears(AGENT)
+    ear.wait_hears(CUSTOMER)
+    return customer, agent, ear
+
+
+def hears_within(call: Call, hertz: float, seconds_more: float = 0.5) -> bool:
+    """Whether it hears that tone within so many seconds of more sound."""
+    frames = call.frames + round(seconds_more * 50)
+    since = time.monotonic()
+    until(lambda: call.frames >= frames, "more sound has come")
+    return call.first_heard(hertz, since) is not None
+
+
+# Phones that go away
+
+
+@story()
+def test_a_customer_who_vanishes_from_the_talk_sets_the_agent_free(desk: Desk) -> None:
+    customer, agent = talk(desk)
+    customer.vanish()
+    assert agent.wait_ended().by == "them"
+    desk.entry_is("completed")
+    desk.agent_is(AgentState.READY)
+    desk.nothing_left()
+
+
+@story()
+def test_a_caller_who_vanishes_from_the_line_is_not_waited_for(desk: Desk) -> None:
+    customer = desk.in_line()
+    customer.vanish()
+    desk.entry_is("abandoned")
+    desk.nothing_left()
+
+
+@story()
+def test_when_the_agents_phone_dies_in_the_talk_the_customer_goes_on(desk: Desk) -> None:
+    customer = desk.in_line()
+    phone = desk.agent()
+    desk.both_talk(customer, desk.talks())
+    phone.power_off()
+    desk.hears(customer, "rate")
+    desk.entry_is("completed")
+    phone.power_on()
+
+
+@story()
+def test_an_agent_whose_phone_is_gone_is_offered_nothing_until_it_is_back(desk: Desk) -> None:
+    phone = desk.agent()
+    phone.register(0)
+    desk.agent_is(AgentState.PAUSED, reason="phone_gone")
+    customer = desk.in_line()
+    desk.entry_is("waiting")
+    phone.register()
+    desk.both_talk(customer, desk.talks())
+    assert len(phone.calls()) == 1
+
+
+@story()
+def test_an_agent_who_is_on_the_phone_of_his_own_is_offered_nothing_meanwhile(desk: Desk) -> None:
+    phone = desk.agent(lines=2)
+    private = phone.dial(desk.phone("s").name).wait_up()
+    desk.agent_is(AgentState.PAUSED, reason="phone_in_use")
+    customer = desk.in_line()
+    desk.entry_is("waiting")
+    assert phone.calls() == []
+    private.hang_up()
+    desk.both_talk(customer, desk.talks())
+
+
+def test_the_company_is_quiet_when_all_have_gone(told: Told) -> None:
+    """No part has died, none has logged an error."""
+    for future in told.futures.values():
+        future.exception(170)
+    company = told.company
+    assert [name for name, process in company.processes.items() if process.poll() is not None] == []
+    assert company.errors() == []
