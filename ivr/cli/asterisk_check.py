@@ -152,10 +152,9 @@ def _asked(link: Link, settings: Settings, site: Site, node: Node) -> Findings:
     names = [phone.name for phone in site.phones.values() if phone.node == node.name]
     yield from phones_of({name: _value(link, f"DEVICE_STATE(PJSIP/{name})") for name in names}, node.name)
     if any(trunk.register and node.name in trunk.nodes for trunk in site.trunks.values()):
-        found = link.act_list("PJSIPShowRegistrationsOutbound", {}, ANSWER_S)
-        yield from registrations_of(
-            {one.get("ObjectName", ""): one.get("Status", "") for one in found}, site, node.name
-        )
+        # It lists the accounts too, under the same names.
+        found = [one for one in link.act_list("PJSIPShowRegistrationsOutbound", {}, ANSWER_S) if "Status" in one]
+        yield from registrations_of({one.get("ObjectName", ""): one["Status"] for one in found}, site, node.name)
 
 
 def core_of(core: Mapping[str, str], node: Node) -> Findings:

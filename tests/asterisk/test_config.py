@@ -52,7 +52,8 @@ def site_node(node: Node, **more: str) -> SiteNode:
 def complaints(node: Node) -> list[str]:
     logs = [node.root / "out.log", node.root / "log" / "messages"]
     lines = [line for log in logs if log.exists() for line in log.read_text(errors="replace").splitlines()]
-    return [line for line in lines if re.search("ERROR|WARNING", line)]
+    # pjproject says so when a packet comes in while Asterisk still loads a module: of that no file decides.
+    return [line for line in lines if re.search("ERROR|WARNING", line) and "registered during operation" not in line]
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +222,40 @@ def test_a_phone_of_the_other_node_that_is_busy_is_busy(house: House) -> None:
             behaviour=Reject(486),
         )
         assert ana.dial("ben").wait_ended().code == 486
+
+
+def test_a_node_registers_at_its_carrier_and_is_called_from_there(asterisk_binary: Path, tmp_path: Path) -> None:
+    """The carrier is another Asterisk, at which we have an account: a name, a password, no address of theirs in the file."""
+    far, near = (Node(name, tmp_path, binary=asterisk_binary, channels=10) for name in ("far", "near"))
+    theirs = Site(
+        webs=("http://127.0.0.1:9",),
+        nodes={"far": replace(site_node(far), address="")},
+        phones={"account": Phone("account", "far"), "customer": Phone("customer", "far")},
+    )
+    account = replace(SETTINGS, secrets={"carrier": passwords.phone(SETTINGS, "account")})
+    trunk = Trunk("carrier", Address(*far.sip), "account", "carrier", ("192.0.2.0/24",), register=True, nodes=("near",))
+    ours = Site(
+        webs=("http://127.0.0.1:9",),
+        nodes={"near": replace(site_node(near), address="")},
+        trunks={"carrier": trunk},
+        languages=("en",),
+    )
+    silent = Sounds(tmp_path / "sounds", Engine(("/nonexistent/engine",), {}), tmp_path)
+    try:
+        for site, node, settings in ((theirs, far, SETTINGS), (ours, near, account)):
+            files.write(files.generate(site, node.name, settings), node.etc)
+            standby.prepare(site, site.nodes[node.name], silent)
+            node.start()
+        told = "near is registered at the trunk carrier"
+        until(lambda: told in [one.what for one in check.manager_of(account, ours, ours.nodes["near"])], told, near.log)
+        with Phones() as phones:
+            customer = phones.add("customer", far.sip, secret=passwords.phone(SETTINGS, "customer"), registers=True)
+            call = customer.dial("account").wait_up()
+            call.wait_matches(near.sounds / "retorno" / "one-moment-en.ulaw")  # no web server here
+            call.hang_up()
+    finally:
+        far.close()
+        near.close()
 
 
 # --- an existing PBX
