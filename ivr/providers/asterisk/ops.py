@@ -21,7 +21,7 @@ answer is cut, so no JSON any more; a hundred ids are 3 300."""
 MAX_ANSWER: Final = 4_000
 """Characters of an operation as JSON, the longest that is sent."""
 SHORTEST_MS: Final = 100
-"""No wait of a dialplan is shorter: WaitDigit(0) would wait for ever."""
+"""No wait of a dialplan is shorter: a hold of no time would have the node ask us without a pause."""
 
 OUTCOMES: Final[Mapping[str, Outcome]] = {
     "ANSWER": Outcome.ANSWERED,
