@@ -106,6 +106,16 @@ def test_a_caller_s_phone_comes_in_as_from_outside_and_shows_its_number() -> Non
     assert (endpoint["context"], endpoint["callerid"]) == ("retorno-in", "<+5511999990000>")
 
 
+def test_only_who_works_here_may_send_a_call_on() -> None:
+    made = pjsip()
+    assert {name: made[name][0].get("allow_transfer", "yes") for name in ("ana", "lobby", "carrier", "gateway")} == {
+        "ana": "yes",
+        "lobby": "no",
+        "carrier": "no",
+        "gateway": "no",
+    }
+
+
 def test_a_node_has_its_own_phones_and_trunks_only_and_nothing_that_the_pbx_has_already() -> None:
     one, two = pjsip("node1"), pjsip("node2")
     assert {"ana", "lobby", "carrier", "gateway"} <= set(one)

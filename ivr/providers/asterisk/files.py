@@ -211,6 +211,7 @@ def _trunk(trunk: Trunk, settings: Settings) -> dict[str, Any]:
 def _phone(phone: Phone, settings: Settings) -> dict[str, Any]:
     return {
         "name": phone.name,
+        "caller": phone.caller,
         "context": "retorno-in" if phone.caller else "retorno-phones",
         "shows": phone.number or phone.name,
         "password": passwords.phone(settings, phone.name),
