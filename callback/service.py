@@ -6,12 +6,11 @@ served ends in a match. It implements `ivr.calls.LinePort`; time, ids and the wa
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from callback import attempts, places, talks
+from callback import agents, attempts, places, talks
 from callback.attempts import Begun
 from callback.estimate import Estimator
 from callback.jobs import Task
@@ -51,15 +50,6 @@ from ivr.inputs import Answer, Outcome
 
 GRACE_MS = 10_000  # a held caller may be heard of so much later than he said
 PAIRS = 16  # most pairs of one match script, so that it stays short; the line matches until a round is not full
-NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-
-
-class UnknownAgent(LookupError):
-    """No agent has this id."""
-
-
-class NotSignedIn(Exception):
-    """The agent must sign in first."""
 
 
 @dataclass(frozen=True)
@@ -167,8 +157,7 @@ class Line:
         Its agents who are ready are paused while it is not free, with the reason `phone_in_use` or `phone_gone`, and ready
         again when it is. Whoever would become ready meanwhile is paused so instead. During an attempt nothing happens.
         """
-        for agent in self.store.phone(address, state, self.clock.now_ms()):
-            self._served(agent)
+        agents.phone(self, address, state)
 
     def handed_over(self, call: str, *, to_phone: str, to_call: str) -> bool:
         """The agent has handed his customer (`call`) over, from his own telephone: he talks on with whoever is at `to_phone`,
@@ -240,51 +229,27 @@ class Line:
         lang: str = "",
     ) -> Agent:
         """Make an agent known (offline), or change what he is and serves; his state stays. Raises ValueError."""
-        wrong = [text for text in (agent_id, *queues, *skills) if not NAME.fullmatch(text)]
-        if wrong or not phone:
-            wants = "ids, queues and skills of letters, digits, _ . and -, and a phone"
-            raise ValueError(f"agent {agent_id!r}: expected {wants}; got {', '.join(map(repr, wrong)) or 'no phone'}")
-        given = Agent(agent_id, AgentState.OFFLINE, 0, name, phone, lang, tuple(dict.fromkeys(queues)), skills)
-        self.store.add_agent(given, self.clock.now_ms())
-        return self._served(agent_id)
+        return agents.add(self, agent_id, name, phone, queues, skills, lang)
 
     def sign_in(self, agent_id: str) -> Agent:
         """Offline -> ready; whoever is signed in stays as he is."""
-        return self._ask(agent_id, "sign_in")
+        return agents.ask(self, agent_id, "sign_in")
 
     def sign_out(self, agent_id: str) -> Agent:
         """-> offline, after the attempt he is in; a wrap-up ends."""
-        return self._ask(agent_id, "offline")
+        return agents.ask(self, agent_id, "offline")
 
     def ready(self, agent_id: str) -> Agent:
         """Offline, paused or wrapping up -> ready, missed offers forgiven; a pause asked for during a call is called off."""
-        return self._ask(agent_id, "ready")
+        return agents.ask(self, agent_id, "ready")
 
     def pause(self, agent_id: str, reason: str) -> Agent:
         """-> paused, after the attempt he is in. Raises NotSignedIn when he is offline."""
-        return self._ask(agent_id, "paused", reason)
+        return agents.ask(self, agent_id, "paused", reason)
 
     def wrap_up_done(self, agent_id: str) -> Agent:
         """Wrap-up -> ready (or what he asked for meanwhile); in any other state nothing changes."""
-        return self._ask(agent_id, "wrap_up_done")
-
-    def _ask(self, agent_id: str, act: str, reason: str = "") -> Agent:
-        answer = self.store.agent_asks(agent_id, act, reason, self.clock.now_ms())
-        if answer == "unknown":
-            raise UnknownAgent(f"no agent {agent_id!r}; `retorno agent add {agent_id} ...` makes one known")
-        if answer == "offline":
-            raise NotSignedIn(f"agent {agent_id!r} is offline; sign in first")
-        return self._served(agent_id)
-
-    def _served(self, agent_id: str) -> Agent:
-        """After a change of an agent: whoever he can serve is matched, at once; then the estimate hears of it."""
-        self.match()
-        agent = self.store.agent(agent_id)
-        if agent is None:
-            raise UnknownAgent(f"no agent {agent_id!r}")
-        for name in agent.queues:
-            self.observe("agents", self.queue(name))
-        return agent
+        return agents.ask(self, agent_id, "wrap_up_done")
 
     def agents(self) -> tuple[Agent, ...]:
         return tuple(self.store.snapshot((), self.clock.now_ms())[1])

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from flask import Response, request
 
 from callback import talks
+from callback.agents import NotSignedIn, UnknownAgent
 from callback.board import AgentRow, agent_rows
 from callback.model import Agent
-from callback.service import NotSignedIn, UnknownAgent
 from callback.talks import NotTalking, UnknownTarget
 from dashboards.api.answers import (
     BOARD,

@@ -10,7 +10,8 @@ import click
 import structlog
 from redis.exceptions import RedisError
 
-from callback.service import Line, NotSignedIn
+from callback.agents import NotSignedIn
+from callback.service import Line
 from ivr import log, supervise
 from ivr.app import build
 from ivr.clock import real_seconds

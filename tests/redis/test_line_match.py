@@ -9,9 +9,9 @@ import pytest
 import redis as redis_py
 from line_world import NUMBERS, World, audit, rules
 
+from callback.agents import NotSignedIn, UnknownAgent
 from callback.model import AgentState, EntryState
 from callback.scripts import script_texts
-from callback.service import NotSignedIn, UnknownAgent
 from ivr.inputs import Outcome
 
 
