@@ -168,7 +168,7 @@ def side_gone(line: Line, attempt: Attempt, entry: Entry, leg: Leg, *, met: bool
     """One side of a connected attempt is gone, or (not `met`) the side that tells found the room empty. Returns the entry's
     state now: completed, or waiting when the customer had not been in the room; or `late`."""
     now = line.clock.now_ms()
-    state, calls = line.store.talk_ended(attempt.id, leg, met, now + HEARD_MS, line.queues(), now)
+    state, calls = line.store.talk_ended(attempt, leg, met, now + HEARD_MS, line.queues(), now)
     return _after(line, entry, state, calls, "talk_ended", attempt.id)
 
 

@@ -191,14 +191,14 @@ class Store:
         return code, calls
 
     def talk_ended(
-        self, attempt: str, leg: str, met: bool, heard_by_ms: int, queues: Mapping[str, Queue], now_ms: int
+        self, seen: Attempt, leg: str, met: bool, heard_by_ms: int, queues: Mapping[str, Queue], now_ms: int
     ) -> tuple[str, list[str]]:
         """(`late` | `completed` | `waiting`, calls to hang up)."""
         code, *calls = self._run(
             "talk_ended",
-            self.keys.of("attempt", attempt),
+            self.keys.of("attempt", seen.id),
             now_ms,
-            *(attempt, leg, int(met), heard_by_ms),
+            *(seen.id, leg, int(met), heard_by_ms, seen.agent_call),
             queues=queues,
         )
         return code, calls

@@ -9,10 +9,10 @@ import pytest
 import redis as redis_py
 from line_world import NUMBERS, World, audit, ordered, rules
 
-from callback import dispatch, talks
+from callback import attempts, dispatch, talks
 from callback.jobs import Task
 from callback.metrics import Totals, fold, ledger
-from callback.model import Callbacks, Entry, Order, PhoneState, Queue, Transfers
+from callback.model import Callbacks, Entry, Leg, Order, PhoneState, Queue, Transfers
 from callback.talks import NotTalking, UnknownTarget
 from ivr.asks import LeaveLine
 from ivr.calls import Caller
@@ -416,6 +416,22 @@ def test_the_word_of_a_hand_over_and_the_end_of_the_first_call_in_any_order(
     assert (world.entry(entry).agent, world.count("handed_over")) == ("bia", 1)
 
 
+def test_an_end_that_was_read_before_the_hand_over_and_written_after_it_ends_nothing(
+    talking: tuple[World, str, str],
+) -> None:
+    """The first agent's call leaves the talk at the moment of the hand-over: two processes tell the line of it."""
+    world, entry, attempt = talking
+    colleague(world)
+    seen, place = world.line.attempt(attempt), world.line.entry(entry)
+    assert seen
+    assert place
+    hands_over(world)()
+    assert attempts.side_gone(world.line, seen, place, Leg.AGENT) == "late"
+    assert world.state(entry) == "connected"
+    assert agent(world, "bia") == ("on_call", attempt)
+    audit(world)
+
+
 @pytest.mark.parametrize("first", ["c1", "d1"])
 def test_a_talk_that_was_handed_over_ends_with_either_side(talking: tuple[World, str, str], first: str) -> None:
     world, entry, _ = talking
@@ -553,3 +569,18 @@ def test_nothing_is_recorded_or_listened_to_that_is_no_talk(world: World) -> Non
     ):
         with pytest.raises(NotTalking):
             act()
+
+
+@pytest.mark.parametrize("word", ["never met", "room empty"])
+def test_a_talk_that_was_handed_over_has_been_one_whatever_is_told_of_its_end(
+    talking: tuple[World, str, str], word: str
+) -> None:
+    world, entry, attempt = talking
+    colleague(world)
+    hands_over(world)()
+    if word == "never met":
+        world.line.gone(attempt)
+    else:
+        world.line.talk_ended(Caller("c1", attempt=attempt, room=attempt), Outcome.NO_ANSWER)
+    assert (world.state(entry), world.count("returned")) == ("completed", 0)
+    audit(world)
