@@ -191,5 +191,20 @@ def cpu_s(pids: Sequence[int]) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def memory_mb(pids: Sequence[int]) -> tuple[float, float]:
+    """(PSS, RSS) of these processes (Linux), in MB."""
+    pss = rss = 0
+    for pid in pids:
+        try:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has just ended
+        for line in lines:
+            name, _, rest = line.partition(":")
+            pss += int(rest.split()[0]) if name == "Pss" else 0
+            rss += int(rest.split()[0]) if name == "Rss" else 0
+    return pss / 1024, rss / 1024
+
+
 def redis_pid(redis_url: str) -> int:
     return int(redis_server.connect(redis_url).info("server")["process_id"])

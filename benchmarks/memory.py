@@ -11,7 +11,7 @@ import argparse
 import time
 from pathlib import Path
 
-from _measure import House, answers, house, redis_pid, retorno, setting, table, tree
+from _measure import House, answers, house, memory_mb, redis_pid, retorno, setting, table, tree
 
 from callback.model import Mode
 from callback.rows import NewEntry
@@ -47,17 +47,6 @@ def kinds(home: House, supervisor: int) -> dict[str, list[int]]:
         if name:
             found.setdefault(name, []).append(pid)
     return found
-
-
-def memory_mb(pids: list[int]) -> tuple[float, float]:
-    """(PSS, RSS) in MB."""
-    pss = rss = 0
-    for pid in pids:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            name, _, rest = line.partition(":")
-            pss += int(rest.split()[0]) if name == "Pss" else 0
-            rss += int(rest.split()[0]) if name == "Rss" else 0
-    return pss / 1024, rss / 1024
 
 
 def main() -> None:

@@ -18,6 +18,9 @@ TINY = {
     "ready_to_dial.py": ("--n", "5"),
     "memory.py": ("--waiting", "50"),
     "replay.py": ("--n", "10"),
+    "asterisk_step.py": ("--callers", "3", "--steps", "2", "--rounds", "1"),
+    "asterisk_dispatch.py": ("--talks", "3", "--rounds", "1"),
+    "asterisk_hold.py": ("--callers", "6", "--seconds", "5", "--rounds", "1", "--every", "10s", "--leaves", "2"),
 }
 
 
@@ -26,7 +29,9 @@ def test_every_benchmark_has_a_tiny_run() -> None:
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_prints_its_ratio(name: str) -> None:
+def test_prints_its_ratio(name: str, request: pytest.FixtureRequest) -> None:
+    if name.startswith("asterisk"):
+        request.getfixturevalue("asterisk_binary")
     argv = [sys.executable, str(BENCHMARKS / name), *TINY[name]]
     ran = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=300)
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -40,7 +40,7 @@ class Phones:
         self._thread = threading.Thread(target=self._loop.run_forever, name="phones", daemon=True)
         self._stations: list[Station] = []
         self._legs: list[Leg] = []  # all that may speak
-        self._own, self._crowd = OwnSockets(), SharedSocket()
+        self._own, self._crowd, self._deaf = OwnSockets(), SharedSocket(), SharedSocket(listens=False)
         self._numbers = count()
         self._faults: list[str] = []
 
@@ -70,15 +70,16 @@ class Phones:
         registers: bool = False,
         behaviour: Behaviour | None = None,
         lines: int = 1,
-        media: Literal["full", "sink"] = "full",
+        media: Literal["full", "sink", "deaf"] = "full",
     ) -> Phone:
         """A phone of that name (its SIP user), whose calls go to `server`; it registers there when asked to.
 
         behaviour: what it does when it is rung (Ring: the test decides). lines: calls at once, then 486. media "sink":
-        only counts the frames it gets and hardly sends any, for crowds of calls; such a call hears nothing.
+        only counts the frames it gets and hardly sends any, for crowds of calls; such a call hears nothing. "deaf": the
+        same and nothing is counted, for crowds that are to cost nothing.
         """
         station = Station(name, server, secret, behaviour or Ring(), lines)
-        sockets: Sockets = self._own if media == "full" else self._crowd
+        sockets: Sockets = self._own if media == "full" else self._crowd if media == "sink" else self._deaf
         keeps = media == "full"
 
         def make_leg(of: Station, call_id: str, incoming: bool) -> Leg:
@@ -111,6 +112,7 @@ class Phones:
         for leg in self._legs:
             self._own.close(leg)
         self._crowd.end()
+        self._deaf.end()
 
 
 class Phone:
