@@ -136,6 +136,7 @@ class Callbacks:
     retries: dict[Outcome, Retry] = field(default_factory=lambda: dict(RETRIES))
     max_attempts: int = 5
     offer: Offer = Offer()
+    detect_machine: bool = False  # have the network guess whether a machine answers: a hint to the flow, no outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,7 @@ class _Callbacks(Model):
     max_attempts: Attempts | None = None
     offer: _Offer = _Offer()
     retries: _Retries = _Retries()
+    detect_machine: bool | None = None
 
 
 class _Rules(Model):

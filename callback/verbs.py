@@ -55,7 +55,7 @@ def dial(hands: Hands, attempt: str, leg: str) -> None:
         begun.to,
         begun.caller_id,
         begun.ring_ms,
-        detect_machine=begun.leg is Leg.CUSTOMER,
+        detect_machine=begun.queue.callbacks.detect_machine and begun.leg is Leg.CUSTOMER and not begun.tell,
         beside=_beside(begun),
     )
     try:

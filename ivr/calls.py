@@ -20,7 +20,7 @@ from ivr.clock import Clock
 from ivr.engine import Turn
 from ivr.events import Event
 from ivr.facts import Facts
-from ivr.inputs import Answer, DialEnded, HungUp, Input, Joined, Outcome, Started
+from ivr.inputs import Answer, DialEnded, HungUp, Input, Joined, Machine, Outcome, Started
 from ivr.instructions import Hangup, Hold, Instruction, Say
 from ivr.session import Session
 from ivr.store import FlowShelf, Sessions
@@ -70,6 +70,7 @@ class Found:
 class Outgoing:
     """A call to place. `call` is our id for it: it is the provider's key against dialling twice and the key of `find`.
 
+    `detect_machine`: have the network listen, before the flow begins, whether a machine has answered. One that cannot need not.
     `beside`: a call that this one will talk to, so the network places it where that one is; empty: wherever it likes.
     """
 
@@ -199,9 +200,9 @@ class Calls:
         """A call has come in. `number` is the caller's as the network gave it: anything but E.164 counts as withheld."""
         return self._keep(call, 0, lambda: self._incoming(call, number, called))
 
-    def answered(self, call: str) -> Reply:
-        """A call that we placed has been answered."""
-        return self._keep(call, 0, lambda: self._wake(call, 0, Started()))
+    def answered(self, call: str, machine: Machine | None = None) -> Reply:
+        """A call that we placed has been answered. `machine`: what the network heard, where it was to listen."""
+        return self._keep(call, 0, lambda: self._wake(call, 0, Started(machine)))
 
     def wake(self, call: str, turn: int, given: Input) -> Reply:
         """The phone side has done what turn `turn` told it. Repeated, late or unknown: the stored reply, no change."""

@@ -102,7 +102,11 @@ def _guarded(turning: Turning, act: Callable[[], Move]) -> Move:
 def _wake(turning: Turning, given: Input) -> Move:
     s = turning.session
     if isinstance(given, Started):
-        turning.event(EventType.CALL_STARTED, flow=s.flow, version=s.version, direction=_direction(s), lang=s.lang)
+        heard = {"machine": given.machine.value} if given.machine else {}
+        s.variables |= heard
+        turning.event(
+            EventType.CALL_STARTED, flow=s.flow, version=s.version, direction=_direction(s), lang=s.lang, **heard
+        )
         return Go(s.step)
     if isinstance(given, Digits | NoInput | Recorded) and turning.now_ms - s.started_ms - s.waits_ms > MAX_MS:
         s.waits_ms = turning.now_ms - s.started_ms  # the person to whom he is taken now has as long again

@@ -14,7 +14,7 @@ class EventType(StrEnum):
     """Each with the `data` it carries (all values are strings; `_ms` are milliseconds)."""
 
     # the call (written with the session by the turn that made them)
-    CALL_STARTED = "call_started"  # flow, version, direction (in, out), lang
+    CALL_STARTED = "call_started"  # flow, version, direction (in, out), lang; machine (machine, human, unsure) if we had it listened for
     STEP_ENTERED = "step_entered"  # step, flow
     DIGITS_PRESSED = "digits_pressed"  # step, digits (masked when sensitive)
     INPUT_FAILED = "input_failed"  # step, kind (silence, invalid), attempt
@@ -41,10 +41,18 @@ class EventType(StrEnum):
     RETURNED = "returned"  # the room never filled: undoes connected, the entry waits again. The data of that connected, and entered_ms
     ATTEMPT_ENDED = "attempt_ended"  # attempt, leg, outcome, next (waiting, scheduled, failed ...), due_ms
     PROMOTED = "promoted"  # score: a scheduled entry is due and waits again, at this place
-    COMPLETED = "completed"  # agent, attempt, talk_ms. One that `transferred` or `handed_over` follows did not come true
-    TRANSFERRED = "transferred"  # from (the queue it leaves; `queue` is the new one), to (that, or agent:id), by, score, talk_ms
-    HANDED_OVER = "handed_over"  # from (an agent; `agent` is the new one, empty: nobody of ours), talk_ms; the talk goes on
-    FELL_BACK = "fell_back"  # agent: it waited for him alone and he has gone; whoever serves the queue gets it, in its place
+    COMPLETED = (
+        "completed"  # agent, attempt, talk_ms. One that `transferred` or `handed_over` follows did not come true
+    )
+    TRANSFERRED = (
+        "transferred"  # from (the queue it leaves; `queue` is the new one), to (that, or agent:id), by, score, talk_ms
+    )
+    HANDED_OVER = (
+        "handed_over"  # from (an agent; `agent` is the new one, empty: nobody of ours), talk_ms; the talk goes on
+    )
+    FELL_BACK = (
+        "fell_back"  # agent: it waited for him alone and he has gone; whoever serves the queue gets it, in its place
+    )
     ABANDONED = "abandoned"  # wait_ms, short (1 or 0), chosen, target_ms (the queue's)
     FLOWED_OUT = "flowed_out"  # wait_ms, why, chosen
     CANCELLED = "cancelled"  # why (customer, operator), wait_ms, chosen

@@ -25,9 +25,20 @@ class Outcome(StrEnum):
     CANCELED = "canceled"
 
 
+class Machine(StrEnum):
+    """What a network that listened to who answered takes it for. A hint, no outcome: people who say more than a word sound
+    like machines, and machines that say one word like people."""
+
+    MACHINE = "machine"
+    HUMAN = "human"
+    UNSURE = "unsure"
+
+
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The call is up and its flow begins."""
+    """The call is up and its flow begins. `machine`: what answered a call that we placed sounds like; None: nobody listened."""
+
+    machine: Machine | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,10 +58,10 @@ class Told:
 class House:
     """The parts of an installation on the test's Redis, and what the tests do with them."""
 
-    def __init__(self, redis_url: str) -> None:
+    def __init__(self, redis_url: str, flows: Path = FLOWS) -> None:
         self.network = Told()
         self.clock = ManualClock()
-        self.settings = Settings(redis_url=redis_url, tenant="test", secret_key="x" * 32, flows_dir=FLOWS)
+        self.settings = Settings(redis_url=redis_url, tenant="test", secret_key="x" * 32, flows_dir=flows)
         self.parts: Parts = build(self.settings, clock=self.clock, provider=self.network)
         self.line = self.parts.line
 
@@ -224,6 +225,24 @@ def test_a_caller_who_hung_up_in_that_moment_leaves_the_agent_free(house: House)
     assert house.line.agents()[0].state is not AgentState.ON_CALL
 
 
+def test_only_the_customer_s_phone_is_listened_to_and_only_where_the_queue_says_so(
+    redis: redis_py.Redis, redis_url: str, tmp_path: Path
+) -> None:
+    shutil.copytree(FLOWS, tmp_path, dirs_exist_ok=True)
+    rules = tmp_path / "queues.yaml"
+    rules.write_text(rules.read_text().replace("  callbacks:\n", "  callbacks:\n    detect_machine: true\n", 1))
+    house = House(redis_url, tmp_path)
+    house.agent()
+    attempt = house.attempt_of(house.book())
+    house.work()
+    house.accept(attempt, "agent")
+    house.work()
+    assert [(one.call, one.detect_machine) for one in house.network.rung] == [
+        (f"{attempt}-a", False),
+        (f"{attempt}-c", True),
+    ]
+
+
 def test_a_callback_rings_the_agent_first_and_then_the_customer(house: House) -> None:
     house.agent()
     entry = house.book()
@@ -233,7 +252,7 @@ def test_a_callback_rings_the_agent_first_and_then_the_customer(house: House) ->
     house.work()
     agent, customer = house.network.rung
     assert (agent.to, agent.detect_machine) == ("sim:ana", False)
-    assert (customer.call, customer.to, customer.detect_machine) == (f"{attempt}-c", NUMBER, True)
+    assert (customer.call, customer.to, customer.detect_machine) == (f"{attempt}-c", NUMBER, False)
     saved = house.parts.calls.sessions.load(customer.call)
     assert saved
     session = saved.session

@@ -12,7 +12,7 @@ from ivr.events import EventType
 from ivr.flow.load import load_flow
 from ivr.flow.model import Flow
 from ivr.flow.steps.menu import key_matches
-from ivr.inputs import Digits, HungUp, Joined, NoInput, Outcome, Started
+from ivr.inputs import Digits, HungUp, Joined, Machine, NoInput, Outcome, Started
 from ivr.instructions import Gather, Hangup, Hold, Join, Say
 from ivr.session import Session
 from ivr.trial import Shelf
@@ -373,3 +373,14 @@ def test_a_caller_whose_place_is_gone_is_not_held_for_nobody() -> None:
     phone.wait(6 * 60_000)
     joins = [ask for exchange in phone.exchanges for ask, _ in exchange.asked if type(ask).__name__ == "JoinLine"]
     assert len(joins) == 2
+
+
+@pytest.mark.parametrize("heard", [None, *Machine])
+def test_what_the_network_heard_is_for_the_flow_to_see_and_in_the_event_and_ends_nothing(heard: Machine | None) -> None:
+    text = "version: 1\nflow: f\nlanguages: [en]\nentry: {default: m}\ninputs: [machine]\nsteps: {m: {type: menu, keys: {1: hangup}}}\n"
+    shelf = Shelf({"f": Published(flow_of(text), "v1")})
+    session = engine.start(shelf, Session("c1", "f", "v1", NOW_MS, "en", direction="outbound"))
+    turn = engine.turn(shelf, session, Started(heard), World(NOW_MS))
+    assert isinstance(turn.instruction, Gather)
+    assert turn.session.variables["machine"] == heard
+    assert turn.events[0].data.get("machine") == heard

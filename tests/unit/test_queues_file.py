@@ -34,6 +34,7 @@ queues:
     closing: message
     callbacks:
       order: customer_first
+      detect_machine: true
       expires: 1h30m
       offer: {after: 30s}
       retries: {busy: {delay: 1m, place: keep}}
@@ -56,6 +57,7 @@ def test_a_queue_is_its_own_words_over_the_file_s_defaults_over_the_model_s() ->
     assert (sales.target_ms, sales.target_share, sales.wrap_up_ms) == (60_000, 0.9, 0)
     assert (sales.caller_id, sales.closing) == ("+551130001000", Closing.MESSAGE)
     assert sales.callbacks.order is Order.CUSTOMER_FIRST
+    assert (sales.callbacks.detect_machine, plain.callbacks.detect_machine) == (True, False)
     assert sales.callbacks.expires_ms == 5_400_000
     assert sales.callbacks.offer == Offer(min_wait_ms=300_000, after_ms=30_000)
     assert sales.callbacks.retries[Outcome.BUSY] == Retry(2, 60_000, Place.KEEP)

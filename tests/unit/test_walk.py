@@ -19,7 +19,7 @@ from ivr import engine
 from ivr.engine import MAX_STEPS, MAX_VISITS
 from ivr.events import EventType
 from ivr.flow.load import load_flow
-from ivr.inputs import HungUp, Joined, Outcome, Started
+from ivr.inputs import HungUp, Joined, Machine, Outcome, Started
 from ivr.instructions import Dial, Gather, Hold, Join, Record, as_json, from_json
 from ivr.session import Session
 from ivr.trial import Shelf
@@ -128,7 +128,8 @@ def keys_for(told: Gather, chance: random.Random) -> str:
 def walk(seed: int) -> Phone:
     chance = random.Random(seed)
     phone = call_of(chance)
-    phone.wake(Started()) if chance.random() < 0.95 else phone.wake(HungUp(Outcome.BUSY))
+    heard = chance.choice([None, *Machine]) if phone.session.leg == "customer" else None
+    phone.wake(Started(heard)) if chance.random() < 0.95 else phone.wake(HungUp(Outcome.BUSY))
     for _ in range(MAX_ACTS):
         if phone.session.ended:
             return phone

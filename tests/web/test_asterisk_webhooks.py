@@ -17,7 +17,7 @@ from redis import Redis
 
 from ivr.calls import Reply
 from ivr.clock import ManualClock
-from ivr.inputs import DialEnded, Digits, NoInput, Outcome, Recorded
+from ivr.inputs import DialEnded, Digits, Machine, NoInput, Outcome, Recorded
 from ivr.instructions import Dial, Hold, Instruction, Say, Speech
 from ivr.providers.asterisk.mac import signed
 from ivr.providers.asterisk.nodes import Address, Node, Phone, Site, Trunk
@@ -44,8 +44,8 @@ class Calls:
         self.asked.append(("incoming", call, number, called))
         return self._reply(call, 1)
 
-    def answered(self, call: str, *_: object) -> Reply:
-        self.asked.append(("answered", call))
+    def answered(self, call: str, machine: Machine | None = None) -> Reply:
+        self.asked.append(("answered", call, machine))
         return self._reply(call, 1)
 
     def wake(self, call: str, turn: int, given: object) -> Reply:
@@ -128,7 +128,10 @@ ROUTES: list[tuple[str, dict[str, str], tuple[Any, ...], int]] = [
     ("incoming", {"from": "11998887766", "to": "700"}, ("incoming", CALL, "+5511998887766", "700"), 1),
     ("incoming", {"from": "", "to": "s"}, ("incoming", CALL, "", "s"), 1),
     ("incoming", {"from": "anonymous", "to": "sales"}, ("incoming", CALL, "", "sales"), 1),
-    ("answered", {}, ("answered", CALL), 1),
+    ("answered", {}, ("answered", CALL, None), 1),
+    ("answered", {"machine": "machine"}, ("answered", CALL, Machine.MACHINE), 1),
+    ("answered", {"machine": "human"}, ("answered", CALL, Machine.HUMAN), 1),
+    ("answered", {"machine": "unsure"}, ("answered", CALL, Machine.UNSURE), 1),
     ("turn", {**TURN, "in": "digits", "d": "12"}, ("wake", CALL, 3, Digits("12")), 4),
     ("turn", {**TURN, "in": "digits", "d": "*", "end": "1"}, ("wake", CALL, 3, Digits("*", True)), 4),
     ("turn", {**TURN, "in": "none"}, ("wake", CALL, 3, NoInput()), 4),
@@ -204,6 +207,7 @@ def test_a_signed_request_is_worth_nothing_later(world: World) -> None:
         ("turn", {"in": "none", "turn": "-1"}, "expected turn="),
         ("turn", {**TURN, "in": "none", "call": "a b"}, "expected call="),
         ("incoming", {"call": ""}, "expected call="),
+        ("answered", {"machine": "ghost"}, "expected machine="),
         ("joined", {}, "expected attempt="),
         ("joined", {"attempt": "t 1"}, "expected attempt="),
         ("transferred", {"to": "a;b"}, "expected to="),

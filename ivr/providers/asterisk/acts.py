@@ -101,7 +101,8 @@ class Acts:
         }
 
     def originate(self, command: Command) -> Answer:
-        """Ring `to` for `ring_ms`, showing `caller_id`; who answers goes to the dialplan's loop."""
+        """Ring `to` for `ring_ms`, showing `caller_id`; who answers goes to the dialplan's loop, which listens first whether it
+        is a machine where `detect_machine` says so."""
         call, to = _id(command, "call"), command.text("to")
         refused, target = self._reach(to, command.text("via"))
         if refused:
@@ -111,9 +112,10 @@ class Acts:
         ring_ms = str(command.number("ring_ms"))
         caller = command.text("caller_id")
         fields = {"Timeout": ring_ms, "ChannelId": call, "ActionID": ACTION + call}
+        variables = {"RETORNO_LISTEN": "1"} if command.data.get("detect_machine") else {}
         self.placed.placed(call)
         try:
-            self._place(target, "retorno", "answered", caller, {}, fields)
+            self._place(target, "retorno", "answered", caller, variables, fields)
         except (AmiRefused, AmiDown) as err:
             if isinstance(err, AmiDown) and err.sent:
                 raise

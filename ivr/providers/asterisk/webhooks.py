@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from ivr.calls import AGAIN_MS, Calls, Reply
 from ivr.clock import Clock
-from ivr.inputs import Outcome
+from ivr.inputs import Machine, Outcome
 from ivr.instructions import Hold, Say
 from ivr.providers.asterisk import mac, ops
 from ivr.providers.asterisk.addresses import BadAddress, called_number, incoming_number, transfer_target
@@ -73,7 +73,7 @@ def blueprint(desk: Desk) -> Blueprint:
     @routes.post("/answered")
     def answered() -> Response:
         call = _field("call", _ID)
-        return _answer(desk, _noted(calls.answered(call), lambda: desk.registry.answered(call)))
+        return _answer(desk, _noted(calls.answered(call, _machine()), lambda: desk.registry.answered(call)))
 
     @routes.post("/turn")
     def turn() -> Response:
@@ -112,6 +112,14 @@ def _field(name: str, form: re.Pattern[str]) -> str:
     if not form.fullmatch(value):
         _wrong(f"expected {name}=, {form.pattern}")
     return value
+
+
+def _machine() -> Machine | None:
+    """What the node has heard, where it was to listen."""
+    heard: str = g.form.get("machine", "")
+    if heard and heard not in list(Machine):
+        _wrong(f"expected machine=, one of {', '.join(Machine)}")
+    return Machine(heard) if heard else None
 
 
 def _wrong(expected: str) -> None:
