@@ -1,6 +1,6 @@
 -- caller_gone: the caller on the line hung up, or was not there any more when he was to be moved.
 -- Plain live caller: abandoned. In the place of his callback: a callback again, in the same place; one whom we had rung and
--- who held goes where `next` says. Connected: the talk is over, unless the two never met.
+-- who held goes where `next` says. Connected: the talk is over, unless the two never met (who was handed over has met one).
 -- KEYS[1] the entry. ARGV entry, call, never_met (1), outcome, next, due_ms, keep
 -- Returns {late: no change} | {completed|abandoned|waiting|scheduled|failed, call to hang up ...}
 
@@ -8,7 +8,7 @@ local id, call, never_met, outcome, becomes, due, keep = unpack(ARG)
 local e = load('entry', id)
 if not e or e.mode ~= 'live' or e.call ~= call or MOVES.ended[e.state] then return {'late'} end
 local t, _, a = running(e.attempt)
-if e.state == 'connected' and t.met == '1' and never_met ~= '1' then
+if e.state == 'connected' and t.met == '1' and (never_met ~= '1' or t.handed) then
   complete(t, e, a, 'customer')
   return {'completed'}
 end

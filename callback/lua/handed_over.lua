@@ -17,7 +17,7 @@ if e.state == 'completed' then
 else
   move_entry(e, 'connected', deadline)
 end
-set('attempt', t, {agent = b and b.id or '', agent_call = other_call, agent_placed = '1', over = '', connected_ms = NOW,
+set('attempt', t, {agent = b and b.id or '', agent_call = other_call, agent_placed = '1', over = '', handed = '1', connected_ms = NOW,
   deadline_ms = deadline, idle_ms = NOW})
 set('entry', e, {agent = t.agent})
 redis.call('SET', key('call', other_call), e.id, 'EX', KEEP_S)

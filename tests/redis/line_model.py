@@ -275,7 +275,7 @@ class Model:
 
     def caller_gone(self, c: Caller, never_met: bool = False) -> None:
         t = self.running(c.attempt)
-        if c.state == "connected" and not never_met:
+        if c.state == "connected" and t and (not never_met or t.agent_call):
             self.complete(c, "customer")
             return
         if t:
@@ -360,6 +360,9 @@ class Model:
 
     def empty_room(self, t: Try, leg: str) -> None:
         c = t.caller
+        if t.agent_call:  # handed over: it has been a talk
+            self.complete(c, leg)
+            return
         if c.mode == "live":
             c.heard = self.now + 60_000
         else:
