@@ -162,8 +162,11 @@ def test_a_hand_over_between_desk_phones_is_told_with_its_calls(lab: Lab) -> Non
     assert lab.wait_over(agent) is Outcome.ANSWERED
     assert lab.known(customer).state is CallState.UP
     assert told[2] in lab.uniqueids()
+    assert lab.parts.provider.find(told[2]) == Found(CallState.UP)  # else the next look at the talk would end it
     caller.hang_up()
     assert lab.wait_over(customer) is Outcome.ANSWERED
+    bia_call.hang_up()
+    assert lab.wait_state(told[2], CallState.ENDED).outcome is Outcome.ANSWERED
 
 
 def test_a_supervisor_is_rung_to_listen(lab: Lab) -> None:

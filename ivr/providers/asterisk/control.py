@@ -150,8 +150,12 @@ class Control:
                     self._ends.teller.tell(partial(self._hand_over, over))
 
     def _hand_over(self, over: events.HandOver) -> None:
+        """The other call was one between phones, which nobody has registered. From now on it is a side of a talk: asked what
+        became of it, we must not say that there is no such call, for that would end the talk."""
         known = self._registry.find(over.call)
         if known and known.state is CallState.UP:
+            self._registry.register_outgoing(over.to_call, self._name, over.to_phone, self._clock.now_ms())
+            self._registry.answered(over.to_call)
             done = bool(self._handed_over(over.call, over.to_phone, over.to_call))
             log.info("attended_transfer", call=over.call, done=done)
 
