@@ -1,7 +1,8 @@
 """Telling what has happened on a node, in order, until it is known.
 
-Law: what a node says is said once, so it is kept here until Redis has it: an absence of Redis delays it and loses nothing. Who
-tells never waits. What fails for another reason is our defect: it is logged, and the next is told.
+Law: what a node says is said once, so it is kept here until Redis has it: an absence of Redis, or one that has no room, delays it
+and loses nothing. Who tells never waits. What fails for another reason, an error in a script of ours too, is our defect: it is
+logged, and the next is told.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 
 import structlog
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 log = structlog.get_logger()
 
@@ -73,6 +74,9 @@ class Teller:
             try:
                 act()
             except RedisError as err:
+                if _ours(err):
+                    log.exception("telling_failed", of=self._name)
+                    return True
                 if not away_since:
                     away_since = time.monotonic()
                     log.warning("telling_waits_for_redis", of=self._name, why=type(err).__name__)
@@ -84,3 +88,9 @@ class Teller:
                 log.info("telling_goes_on", of=self._name, away_s=round(time.monotonic() - away_since, 1))
             return True
         return False
+
+
+def _ours(err: RedisError) -> bool:
+    """Whether it is of no use to try again. A Redis that has no memory, no disk or no time has refusals of its own (`MISCONF`,
+    `BUSY`, and those that are classes of the client); any other is of what we have asked, as a script's `error`."""
+    return type(err) is ResponseError and not str(err).startswith(("MISCONF", "BUSY"))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from redis import Redis
 from redis.exceptions import ConnectionError as NoRedis
 
 from ivr.providers.asterisk.teller import Teller
@@ -61,6 +62,28 @@ def test_a_defect_of_ours_does_not_keep_the_next_from_being_told(teller: Teller)
     teller.tell(lambda: 1 // 0)
     teller.tell(lambda: done.append(1))
     until(lambda: done == [1])
+
+
+def test_what_a_script_of_ours_refuses_does_not_keep_the_next_from_being_told(teller: Teller, redis: Redis) -> None:
+    """It would be refused for ever: one call's end would hold up the ends of all others."""
+    refuse, done = redis.register_script("error('entry e1 cannot go from completed to waiting')"), []
+    teller.tell(refuse)
+    teller.tell(lambda: done.append(1))
+    until(lambda: done == [1])
+
+
+def test_a_redis_without_room_is_waited_for(teller: Teller, redis: Redis) -> None:
+    write, done = redis.register_script("return redis.call('SET', 'told', '1')"), []
+    redis.config_set("maxmemory", 1)
+    try:
+        teller.tell(write)
+        teller.tell(lambda: done.append(1))
+        until(lambda: redis.info("errorstats").get("errorstat_OOM"))
+        assert (done, teller.waiting) == ([], 2)
+    finally:
+        redis.config_set("maxmemory", 0)
+    until(lambda: done == [1])
+    assert redis.get("told") == "1"
 
 
 def test_stopping_tells_what_is_left_first() -> None:
