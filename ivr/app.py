@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Event, Thread
 
 from flask import Flask
 from redis import Redis
@@ -31,6 +32,7 @@ from ivr.flow.model import Flow
 from ivr.flow.problems import Problem
 from ivr.ids import maker
 from ivr.providers.asterisk import webhooks as asterisk_webhooks
+from ivr.providers.asterisk.ahead import keep_tidy
 from ivr.providers.asterisk.client import AsteriskProvider
 from ivr.providers.asterisk.commands import Commands
 from ivr.providers.asterisk.delivery import Delivery
@@ -130,6 +132,9 @@ def _asterisk_desk(settings: Settings, parts: Parts) -> asterisk_webhooks.Desk:
     """Nodes date what they send by the wall clock, so it is the one that they are held to."""
     site, wall, sounds = site_of(settings), SystemClock(), sounds_from(settings)
     parts.flows.on_publish = lambda flow: render_behind([flow], sounds)
+    most = settings.sounds_max_mb * 1_000_000
+    tidying = (parts.flows, sounds, most, Event())  # until the process ends
+    Thread(target=keep_tidy, args=tidying, name="keep_tidy", daemon=True).start()
     commands = Commands(parts.redis, settings.tenant, settings.key("asterisk commands"), wall)
     return asterisk_webhooks.Desk(
         calls=parts.calls,

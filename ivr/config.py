@@ -70,6 +70,7 @@ class Settings:
     speech_voices: str = "pt-BR=pt-br,en=en-us,es=es-419"
     speech_speed: int = 150
     sounds_max_mb: int = 1000
+    recordings_days: int = 30
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # of flows, by lower-case name
 
     def key(self, purpose: str) -> bytes:
@@ -254,6 +255,12 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("RETORNO_HTTP_HOSTS", "http_hosts", _hosts, "Hosts that `http` steps may ask; none by default."),
     Variable("RETORNO_SOUNDS_DIR", "sounds_dir", Path, "Where spoken sentences are kept as sound."),
     Variable("RETORNO_SOUNDS_MAX_MB", "sounds_max_mb", _number(10, 1_000_000), "How large that folder may grow."),
+    Variable(
+        "RETORNO_RECORDINGS_DAYS",
+        "recordings_days",
+        _number(1, 36_500),
+        "How long messages and recorded talks are kept.",
+    ),
     Variable("RETORNO_SPEECH_COMMAND", "speech_command", _command, "The engine: text in, WAV out (docs/speech.md)."),
     Variable("RETORNO_SPEECH_VOICES", "speech_voices", _voices, "The engine's voice for each language."),
     Variable("RETORNO_SPEECH_SPEED", "speech_speed", _number(80, 300), "Words per minute, where the engine asks."),

@@ -21,9 +21,11 @@ from ivr.cli.findings import tell
 from ivr.config import Settings, load
 from ivr.errors import ConfigError
 from ivr.providers.asterisk import control, files, passwords, standby
-from ivr.providers.asterisk.ahead import keep_ahead
-from ivr.providers.asterisk.nodes import Site
+from ivr.providers.asterisk.ahead import keep_ahead, keep_tidy
+from ivr.providers.asterisk.nodes import Node, Site
+from ivr.providers.asterisk.recordings import keep_swept
 from ivr.speech.sounds import sounds_from
+from ivr.store import FlowShelf
 
 NODE = click.option(
     "--node", metavar="NAME", default="", help="Which node; left out: RETORNO_ASTERISK_NODE, or the only one."
@@ -93,6 +95,18 @@ def chosen(settings: Settings, site: Site, node: str) -> str:
     return name
 
 
+def _look_after(node: Node, settings: Settings, flows: FlowShelf, stop: threading.Event) -> None:
+    """Beside the calls, until `stop`: the node's sounds and recordings."""
+    sounds = replace(sounds_from(settings), folder=node.sounds)
+    most = settings.sounds_max_mb * 1_000_000
+    for target, args in (
+        (keep_ahead, (flows, sounds, stop)),
+        (keep_tidy, (flows, sounds, most, stop)),
+        (keep_swept, (node.recordings, settings.recordings_days, stop)),
+    ):
+        threading.Thread(target=target, args=args, name=target.__name__, daemon=True).start()
+
+
 def _control(node: str) -> None:
     supervise.end_with_parent()
     settings = load()
@@ -102,8 +116,7 @@ def _control(node: str) -> None:
     stop = supervise.Stop()
     stop.listen()
     parts = build(settings)
-    sounds = replace(sounds_from(settings), folder=site.nodes[name].sounds)
-    threading.Thread(target=keep_ahead, args=(parts.flows, sounds, stop.asked), name="ahead", daemon=True).start()
+    _look_after(site.nodes[name], settings, parts.flows, stop.asked)
     control.run(
         parts,
         site,

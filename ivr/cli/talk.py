@@ -1,9 +1,11 @@
-"""`retorno talk`: the talks that go on now: who talks with whom; send on, record, listen."""
+"""`retorno talk`: the talks that go on now: who talks with whom; send on, record, listen. And what was recorded."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
@@ -12,11 +14,13 @@ from callback.talks import NotTalking, UnknownTarget
 from ivr.calls import Listening, Refused, Unsure
 from ivr.cli.line import opened, opened_parts, since, table
 from ivr.log import mask_number
+from ivr.providers.asterisk.client import AsteriskProvider
+from ivr.providers.asterisk.recordings import NoRecording
 
 
 @click.group()
 def talk() -> None:
-    """Talks: list, transfer, record, listen. A talk is named by its attempt, as `list` shows it, or by its entry."""
+    """Talks: list, transfer, record, listen; recordings. A talk is named by its attempt, as `list` shows it, or by its entry."""
 
 
 @talk.command("list")
@@ -54,6 +58,20 @@ def record(name: str, switch: str) -> None:
 
 
 @talk.command()
+@click.argument("name", metavar="RECORDING")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The WAV file to write.")
+def recording(name: str, out: Path) -> None:
+    """Fetch a recording: a message's address as its event has it (asterisk:NODE/ID), or the attempt of a recorded talk."""
+    with _told(), opened_parts() as parts:
+        if not isinstance(parts.provider, AsteriskProvider):
+            raise click.ClickException(
+                f"the telephone network is {parts.provider.name}, which keeps no recordings here"
+            )
+        size = _write(out, parts.provider.recorded(name))
+    click.echo(f"{out}: {size / 1_000_000:.1f} MB")
+
+
+@talk.command()
 @click.argument("name", metavar="TALK")
 @click.option("--phone", required=True, help="Yours, which rings: PJSIP/boss, +55..., sip:boss@example.com.")
 def listen(name: str, phone: str) -> None:
@@ -77,6 +95,22 @@ def barge(name: str, phone: str) -> None:
     _take_part(name, phone, Listening.BARGE)
 
 
+def _write(out: Path, pieces: Iterator[bytes]) -> int:
+    """The file is there whole or not at all, for its owner's eyes only. Its size."""
+    fresh = out.with_name(f".{out.name}.part")
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            for piece in pieces:
+                file.write(piece)
+            size = file.tell()
+        fresh.replace(out)
+    except OSError as err:
+        raise click.ClickException(f"{out} cannot be written: {err.strerror}") from err
+    finally:
+        fresh.unlink(missing_ok=True)
+    return size
+
+
 def _take_part(name: str, phone: str, mode: Listening) -> None:
     with _told(), opened_parts() as parts:
         found = talks.listen(parts.line, parts.provider, name, phone, mode)
@@ -88,7 +122,7 @@ def _told() -> Iterator[None]:
     """What cannot be done is told in a line."""
     try:
         yield
-    except (NotTalking, UnknownTarget) as err:
+    except (NotTalking, UnknownTarget, NoRecording) as err:
         raise click.ClickException(str(err)) from err
     except Refused as err:
         raise click.ClickException(f"this phone cannot be rung: {err}") from err

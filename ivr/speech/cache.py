@@ -45,7 +45,8 @@ def prune(folder: Path, keep: Collection[str], max_bytes: int, now_s: float) -> 
             found = path.stat()
             if path.suffix == ".ulaw":
                 left += found.st_size
-                sounds.append((found.st_mtime, found.st_size, path))
+                # Who plays them from another machine cannot note it; the day of the last reading is then known all the same.
+                sounds.append((max(found.st_mtime, found.st_atime), found.st_size, path))
             elif path.suffix == ".part" and now_s - found.st_mtime > IN_USE_S:
                 path.unlink()
     removed = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -14,6 +15,7 @@ from ivr.clock import ManualClock
 from ivr.flow.lint import check_file
 from ivr.flow.model import Flow
 from ivr.flow.problems import Problem
+from ivr.instructions import Say
 from ivr.providers.asterisk import ahead
 from ivr.speech.engine import Engine
 from ivr.speech.sounds import Sounds
@@ -81,3 +83,29 @@ def test_each_version_is_rendered_once_also_that_of_another_process(
         stop.set()
         thread.join(10)
     assert not thread.is_alive()
+
+
+def test_the_folder_stays_bounded_and_keeps_what_the_flows_say_to_everybody(
+    redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ahead, "SOON_S", 0.01)
+    flows = tmp_path / "flows"
+    flows.mkdir()
+    (flows / "front.yaml").write_text(FRONT)
+    shelf = FlowShelf(redis, "test", flows, check, ManualClock(), "front")
+    sounds = Sounds(tmp_path / "sounds", Engine(("false",), {}), tmp_path)
+    sounds.folder.mkdir()
+    hello = sounds.path(sounds.sound_of(Say("Hello.", "en")))
+    old = [sounds.path(f"{n:032x}") for n in range(10)]
+    for age, file in enumerate([hello, *old]):
+        file.write_bytes(b"\xff" * 1000)
+        os.utime(file, (age, age))
+    stop = threading.Event()
+    thread = threading.Thread(target=ahead.keep_tidy, args=(shelf, sounds, 4_000, stop), daemon=True)
+    thread.start()
+    try:
+        until(lambda: len(list(sounds.folder.glob("*.ulaw"))) == 4)
+    finally:
+        stop.set()
+        thread.join(10)
+    assert {path for path in (hello, *old) if path.exists()} == {hello, *old[-3:]}

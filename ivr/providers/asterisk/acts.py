@@ -1,4 +1,5 @@
-"""What a node's control process does at a worker's command: originate, redirect, hang up, find, spy, record, keep a sound.
+"""What a node's control process does at a worker's command: originate, redirect, hang up, find, spy, record, keep a sound, give
+a recording.
 
 Law: a call is registered before the action that places it is written, so that whatever becomes of it is known to be ours. What
 surely was not done answers `refused` or `gone`; what may have been done raises, and whoever asked is unsure.
@@ -15,6 +16,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +25,7 @@ import structlog
 from ivr.calls import CallState, Listening
 from ivr.clock import Clock
 from ivr.inputs import Outcome
+from ivr.providers.asterisk import recordings
 from ivr.providers.asterisk.addresses import BadAddress, Kind, channel, phone_target
 from ivr.providers.asterisk.ami import Ami, AmiDown, AmiRefused
 from ivr.providers.asterisk.commands import Answer, Command, Handler, Result
@@ -98,6 +101,7 @@ class Acts:
             "spy": self.spy,
             "recording": self.recording,
             "sound": self.sound,
+            "recorded": partial(recordings.tell, self._node),
         }
 
     def originate(self, command: Command) -> Answer:

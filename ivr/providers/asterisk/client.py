@@ -6,6 +6,7 @@ is dead, and its calls with it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from redis import Redis
@@ -14,6 +15,7 @@ from redis.exceptions import RedisError
 from ivr.calls import CallState, Found, Gone, Listening, Outgoing, Refused, Unsure
 from ivr.clock import Clock, SystemClock
 from ivr.inputs import Outcome
+from ivr.providers.asterisk import recordings
 from ivr.providers.asterisk.addresses import BadAddress, Kind, Target, phone_target
 from ivr.providers.asterisk.commands import Answer, Commands, Result
 from ivr.providers.asterisk.nodes import Site
@@ -105,6 +107,10 @@ class AsteriskProvider:
         if known is None or known.state is CallState.ENDED:
             raise Gone("the call is over or was never placed")
         _heed(self._commands.ask(known.node, "recording", call=call, on=on))
+
+    def recorded(self, name: str) -> Iterator[bytes]:
+        """The WAV file of a recording, in pieces, as `recordings.fetch` finds it. Raises NoRecording and Unsure."""
+        return recordings.fetch(name, self._site, self._commands)
 
     def _target(self, address: str) -> Target:
         try:

@@ -57,13 +57,15 @@ class Result(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the control process says. `outcome` and `permanent` go with `refused` (as in `ivr.calls.Refused`), `state` (ringing,
-    up, none) with the answer to `find`."""
+    up, none) with the answer to `find`; `data` (base64) and `size` with a piece of a recording."""
 
     result: Result
     why: str = ""
     outcome: Outcome = Outcome.FAILED
     permanent: bool = False
     state: str = ""
+    data: str = ""
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

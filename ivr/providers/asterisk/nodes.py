@@ -39,6 +39,7 @@ from ivr.providers.asterisk.forms import (
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - read, not bound
 LOCAL_AMI = Address("127.0.0.1", 5038)
+SPOOL = Path("/var/spool/asterisk")
 
 
 class SiteError(RetornoError):
@@ -70,6 +71,11 @@ class Node:
     def reach(self) -> Address:
         """Where the other nodes send their SIP."""
         return Address(self.address or self.sip.host, self.sip.port)
+
+    @property
+    def recordings(self) -> Path:
+        """Where it keeps messages and recorded talks, `<id>.wav`."""
+        return (self.home / "spool" if self.home else SPOOL) / "retorno"
 
 
 @dataclass(frozen=True, slots=True)
