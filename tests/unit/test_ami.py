@@ -129,7 +129,7 @@ def connected(node: Node, listener: Listener, hears: str = "Hangup Newchannel") 
         node.listening.close()
         if node.line:
             node.line.close()
-        assert not [t for t in ami._threads if t.is_alive()]
+        assert not [t for t in ami.threads if t.is_alive()]
 
 
 @pytest.fixture
@@ -455,5 +455,5 @@ def test_stopping_ends_quickly_with_nobody_there(listener: Listener) -> None:
     )
     ami.start()
     ami.stop()
-    assert not [thread for thread in ami._threads if thread.is_alive()]
+    assert not [thread for thread in ami.threads if thread.is_alive()]
     assert listener.ups == 0

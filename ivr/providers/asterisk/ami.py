@@ -55,16 +55,17 @@ class Ami:
         self._stop = threading.Event()
         self._kept: deque[Pack] = deque()
         self._arrived = threading.Condition()
-        self._threads = [
+        self.threads = [
             threading.Thread(target=self._supervise, name="ami-supervisor", daemon=True),
             threading.Thread(target=self._tell, name="ami-events", daemon=True),
         ]
+        """Alive from `start` to `stop`."""
         self.failures = 0
         """How many times a listener has raised."""
         self.overflows = 0
 
     def start(self) -> None:
-        for thread in self._threads:
+        for thread in self.threads:
             thread.start()
 
     def stop(self) -> None:
@@ -73,7 +74,7 @@ class Ami:
         if link := self._link:
             self._log_off(link)
             link.disconnect()  # wakes the supervisor
-        for thread in self._threads:
+        for thread in self.threads:
             thread.join(2 * ANSWER_S)
 
     @property

@@ -116,7 +116,10 @@ class Control:
         self._mourned = 0  # how much of its absence has been told: 1 its phones, 2 its calls
 
     def serve(self, stop: threading.Event) -> None:
-        """Until `stop`: then commands in hand are finished, what was heard is told, and the node says that it is away."""
+        """Until `stop`: then commands in hand are finished, what was heard is told, and the node says that it is away.
+
+        Raises RuntimeError when a thread has died: a process that beats and does nothing would keep its node's callers waiting.
+        """
         threads = [
             threading.Thread(target=self._serve_commands, args=(stop,), name="commands", daemon=True),
             threading.Thread(target=self._heart.beat, args=(stop,), name="heartbeat", daemon=True),
@@ -127,6 +130,8 @@ class Control:
             thread.start()
         while not stop.wait(TURN_S):
             self._turn()
+            if dead := [thread.name for thread in (*threads, *self._ami.threads) if not thread.is_alive()]:
+                raise RuntimeError(f"{', '.join(dead)} died: this process ends, for another to take its place")
         for thread in threads:
             thread.join()
         self._ami.stop()
