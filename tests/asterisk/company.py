@@ -58,7 +58,7 @@ PITCH = {
     )
 }
 MUSIC = 400
-BREAK_S = 0.25  # on a machine that does many things at once, a phone may hear its packets late
+BREAK_S = 1.0  # on a machine that does many things at once, packets may come late
 # What people sound like.
 AGENT, OTHER_AGENT, CUSTOMER, SUPERVISOR = 2000, 2200, 2400, 2600
 
@@ -184,7 +184,6 @@ class Company:
             f"webs: [http://127.0.0.1:{self.port}]",
             "fallback: {dial: reserve}",
             "languages: [en]",
-            "http_timeout: 4",
             f"music: {{default: {self.folder}/music}}",
             "nodes:",
         ]
@@ -269,6 +268,13 @@ class Company:
             self.start_redis()
         else:
             self.start(part)
+
+    def retorno(self, *words: str) -> str:
+        """What a short command says; AssertionError when it fails."""
+        command = [sys.executable, "-m", "ivr.cli", *words]
+        done = subprocess.run(command, env=self.env, cwd=self.folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"retorno {' '.join(words)}: {done.stdout}{done.stderr}"
+        return done.stdout
 
     def ready(self) -> bool:
         """Whether every part has said that it is at work."""
@@ -431,7 +437,7 @@ class Desk:
         call = self.dial(number)
         self.hears(call, "welcome")
         call.press(by)
-        call.wait_hears(MUSIC)
+        call.wait_hears(MUSIC, self.hears(call, "offer") + PROMPT_S)
         return call
 
     def hears(self, call: Call, prompt: str, after: float = 0.0, patience_s: float = 20.0) -> float:
@@ -499,13 +505,15 @@ class Desk:
 
     def nothing_left(self) -> None:
         """Wait until no call of this desk is up on its node: not the caller's, not an agent's."""
-        mine = (self.queue, self.customer.lstrip("+"))
 
         def left() -> list[str]:
-            lines = self.node.cli("core show channels verbose").splitlines()
-            return [line for line in lines if any(name in line for name in mine)]
+            return [line for line in self.node.cli("core show channels verbose").splitlines() if self.owns(line)]
 
         until(lambda: not left(), f"no call of {self.queue} is left", lambda: f"{left()}\n{self.told()}", every_s=0.2)
+
+    def owns(self, channel: str) -> bool:
+        """Whether a line about a channel is about one of this desk's calls."""
+        return any(name in channel for name in (self.queue, self.customer.lstrip("+")))
 
     # Looking
 
@@ -551,14 +559,24 @@ def _answers(client: redis_py.Redis) -> bool:
         return False
 
 
-def breaks(call: Call, hertz: float, since: float, to: float) -> list[tuple[float, float]]:
-    """The stretches between then and then in which that tone was not heard: from and to, seconds after `since`."""
-    runs = [
-        (max(a, since), min(b, to)) for pitch, a, b in call.heard() if abs(pitch - hertz) <= 20 and b > since and a < to
-    ]
-    edges = [since, *(edge for run in runs for edge in run), to]
+def breaks(call: Call, hertz: float, since: float, to: float) -> list[tuple[str, float]]:
+    """Where, between then and then, that tone was not heard: frames that had something else, or no frame at all for longer than
+    a busy machine makes them late; seconds after `since`."""
+    found = []
+    for pitch, start, end in call.heard():
+        if since < start < to and abs(pitch - hertz) > 20 and end - start > 0.05:
+            found.append((f"{pitch} Hz", round(start - since, 2)))
+    runs = [(a, b) for pitch, a, b in call.heard() if abs(pitch - hertz) <= 20 and b > since and a < to]
+    edges = [since, *(min(max(edge, since), to) for run in runs for edge in run), to]
     pauses = zip(edges[::2], edges[1::2], strict=True)
-    return [(round(a - since, 3), round(b - since, 3)) for a, b in pauses if b - a > BREAK_S]
+    return found + [("silence", round(a - since, 2)) for a, b in pauses if b - a > BREAK_S]
+
+
+def lasted(call: Call, hertz: float) -> float:
+    """For how many seconds in all that tone was heard."""
+    heard = call.received_ulaw()
+    rows = sound.framed([heard[at : at + sound.FRAME] for at in range(0, len(heard), sound.FRAME)])
+    return float(np.sum(sound.has_tone(rows, hertz))) * sound.FRAME / sound.RATE
 
 
 def tone_share(file: Path, hertz: float) -> float:

@@ -74,5 +74,6 @@ def _tell(story: Story, desk: Desk, stop: threading.Event) -> None:
     try:
         story(desk)
     except BaseException as error:
-        error.add_note(desk.told())
+        mine = (line for line in desk.node.cli("core show channels verbose").splitlines() if desk.owns(line))
+        error.add_note("\n".join([desk.told(), *mine]))
         raise

@@ -114,7 +114,8 @@ def test_the_keys_of_a_blind_transfer_send_the_customer_to_a_colleague(desk: Des
 @story()
 def test_a_supervisor_sends_the_customer_to_another_queue(desk: Desk) -> None:
     customer, agent = talk(desk)
-    desk.company.parts.line.transfer(desk.attempt().id, desk.other_queue, "supervisor")
+    said = desk.company.retorno("talk", "transfer", desk.attempt().id, desk.other_queue)
+    assert f"{desk.entry().id} waits in {desk.other_queue}" in said
     agent.wait_ended()
     customer.wait_hears(MUSIC)
     desk.agent("b", queue=desk.other_queue)
@@ -137,7 +138,7 @@ def test_an_agent_asks_a_colleague_first_and_then_hands_the_customer_over(desk: 
     other.say(OTHER_AGENT)
     asked.wait_hears(OTHER_AGENT)
     other.wait_hears(AGENT)
-    assert customer.hears(MUSIC)
+    customer.wait_hears(MUSIC)
     agent.refer_attended(asked)
     desk.both_talk(customer, other, "b")
     desk.agent_is(AgentState.ON_CALL, "b")
