@@ -28,6 +28,7 @@ from ivr.inputs import Outcome
 
 CREW = {"ana": ("q", ""), "bia": ("q r", ""), "caio": ("r q", "es")}
 LANES = ("", "es", *(f"agent:{name}" for name in CREW))
+AWAY = st.sampled_from(["", "", "pause", "sign_out"])
 TARGETS = ("q", "r", "nobody", *(f"agent:{name}" for name in CREW))
 RULES = rules(
     callbacks=Callbacks(
@@ -269,11 +270,14 @@ class LineMachine(RuleBasedStateMachine):
         return found[n % len(found)] if found else None
 
     @precondition(lambda self: self.talking(0))
-    @rule(n=PICK, to=st.sampled_from(TARGETS))
-    def send_on(self, n: int, to: str) -> None:
-        """A supervisor sends him on."""
+    @rule(n=PICK, to=st.sampled_from(TARGETS), then=AWAY)
+    def send_on(self, n: int, to: str, then: str) -> None:
         c = self.talking(n)
         assert c
+        self.sent_on(c, to, then)
+
+    def sent_on(self, c: Caller, to: str, then: str) -> None:
+        """A supervisor sends him on. The agent whom he is to wait for may go away at once."""
         agent = self.model.workers.get(to.removeprefix("agent:"))
         talks_now = self.model.goes_on(c, late=False)
         if not talks_now or to == "nobody" or (agent and not agent.is_there):
@@ -282,6 +286,9 @@ class LineMachine(RuleBasedStateMachine):
         else:
             assert self.world.line.transfer(c.id, to, "boss").id == c.id
             assert self.model.transfer(c, to)
+            if agent and then:
+                self.check()
+                self.agent_asks(agent.id, then)
         self.check()
 
     @precondition(lambda self: self.talking(0))
@@ -321,7 +328,7 @@ class LineMachine(RuleBasedStateMachine):
 
     # agents
 
-    @rule(name=st.sampled_from(sorted(CREW)), state=st.sampled_from(["free", "free", "in_use", "gone"]))
+    @rule(name=st.sampled_from(sorted(CREW)), state=st.sampled_from(["free", "free", "free", "in_use", "gone"]))
     def telephone(self, name: str, state: str) -> None:
         self.world.line.phone(f"sim:{name}", PhoneState(state))
         self.model.phone(self.model.workers[name], state)
@@ -362,13 +369,15 @@ class LineMachine(RuleBasedStateMachine):
         self.check()
 
     @precondition(lambda self: any(not t.over for t in self.model.tries.values()))
-    @rule(n=PICK, steps=st.integers(1, 4))
-    def go_on(self, n: int, steps: int) -> None:
-        """An attempt goes its natural way, so many steps: ring, accept, ring, accept."""
+    @rule(n=PICK, steps=st.integers(1, 4), to=st.sampled_from(["", *TARGETS]), then=AWAY)
+    def go_on(self, n: int, steps: int, to: str, then: str) -> None:
+        """An attempt goes its natural way, so many steps: ring, accept, ring, accept; and whoever talks by it may be sent on."""
         running = [t for t in self.model.tries.values() if not t.over]
         t = running[n % len(running)]
         for _ in range(steps):
             if t.over or t.caller.state == "connected":
+                if to and not t.over:
+                    self.sent_on(t.caller, to, then)
                 return
             if t.begun != t.leg:
                 self.carry_out(t.id, t.leg)
