@@ -1,0 +1,70 @@
+"""Two Asterisks, one line: a caller at one node talks with an agent whose phone is at the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from company import CUSTOMER, MUSIC, Desk
+from rig import Call
+from stories import Told, story, tell_all
+
+from callback.model import AgentState
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def told(request: pytest.FixtureRequest, asterisk_binary: Path) -> Iterator[Told]:
+    yield from tell_all(request, asterisk_binary, nodes=2)
+
+
+def far_caller(desk: Desk) -> Call:
+    """The desk's customer, in line, at the node where the desk's phones are not."""
+    far = next(node for node in desk.company.nodes.values() if node is not desk.node)
+    call = desk.company.phones.add(desk.customer.lstrip("+"), far.sip).dial(desk.number, from_user=desk.customer)
+    call.wait_up().say(CUSTOMER)
+    desk.hears(call, "welcome")
+    call.press("1")
+    desk.hears(call, "offer")
+    call.wait_hears(MUSIC)
+    return call
+
+
+@story()
+def test_a_caller_of_the_first_node_talks_with_an_agent_of_the_second_until_he_hangs_up(desk: Desk) -> None:
+    caller = far_caller(desk)
+    desk.agent()
+    agent = desk.talks()
+    desk.both_talk(caller, agent)
+    caller.hang_up()
+    agent.wait_ended()
+    desk.entry_is("completed")
+    desk.agent_is(AgentState.READY)
+
+
+@story()
+def test_a_caller_of_the_second_node_talks_with_an_agent_of_the_first_who_hangs_up(desk: Desk) -> None:
+    caller = far_caller(desk)
+    desk.agent()
+    agent = desk.talks()
+    desk.both_talk(caller, agent)
+    agent.hang_up()
+    desk.hears(caller, "rate")
+    desk.entry_is("completed")
+
+
+@story()
+def test_who_called_at_one_node_is_rung_back_at_the_node_of_the_agent(desk: Desk) -> None:
+    caller = far_caller(desk)
+    caller.press("1")
+    desk.entry_is("waiting")
+    caller.hang_up()
+    desk.agent()
+    agent = desk.talks()
+    customer = desk.rings_back().answer()
+    customer.say(CUSTOMER)
+    desk.hears(customer, "hello")
+    customer.press("1")
+    desk.both_talk(customer, agent)
