@@ -169,6 +169,32 @@ def test_a_hand_over_between_desk_phones_is_told_with_its_calls(lab: Lab) -> Non
     assert lab.wait_state(told[2], CallState.ENDED).outcome is Outcome.ANSWERED
 
 
+PREMIUM = "%2B19005550000"
+
+
+@pytest.mark.parametrize("to", ["PJSIP/ana", NUMBER], ids=["a phone", "a number"])
+@pytest.mark.parametrize("answers", [True, False], ids=["answered", "rung"])
+@pytest.mark.parametrize(
+    "target",
+    [f"PJSIP%2F{PREMIUM}%40carrier", f"Local%2F{PREMIUM}%40retorno-in", "Local%2Fbia%40retorno-phones", PREMIUM, "bia"],
+)
+def test_who_is_rung_sends_us_on_to_nobody(lab: Lab, to: str, answers: bool, target: str) -> None:
+    """302 Moved, to a number or to a channel of the one's own choice, at our expense."""
+    rung, bia = lab.phone("ana") if to != NUMBER else lab.carrier, lab.phone("bia")
+    lab.carrier.behave(Ring())
+    before = len(rung.calls())
+    call = lab.place(to, 5_000)
+    until(lambda: len(rung.calls()) > before, "it is rung")
+    for phone in (lab.carrier, bia):
+        phone.behave(Answer() if answers else Ring())
+    known, first = len(lab.carrier.calls()), rung.calls()[-1]
+    first.divert(f"sip:{target}@127.0.0.1")
+    assert lab.wait_over(call) is Outcome.FAILED
+    until(lambda: lab.node.channels() == [], "nobody is rung or talks")
+    for other in [*lab.carrier.calls()[known:], *bia.calls()]:
+        assert other.heard() == []
+
+
 def test_a_supervisor_is_rung_to_listen(lab: Lab) -> None:
     ana, bia = lab.phone("ana", Answer()), lab.phone("bia", Answer())
     call = lab.place("PJSIP/ana")

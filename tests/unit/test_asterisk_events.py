@@ -44,6 +44,24 @@ def test_how_a_call_that_we_placed_came_out(
 
 
 @pytest.mark.parametrize(
+    ("forward", "channel"),
+    [
+        ("", ""),
+        ("PJSIP/+19005550000@carrier", "n1-3"),
+        ("Local/bia@retorno-phones", "n1-2"),
+        ("bia", "n1-2"),
+        ("bi", ""),
+        ("PJSIP/", ""),
+        ("PJSIP/nobody", ""),
+    ],
+)
+def test_whom_asterisk_rings_instead_of_a_phone_that_sends_the_call_on(forward: str, channel: str) -> None:
+    strings = ("bia@retorno-phones", "bia@retorno-phones", "+19005550000@carrier", "ana")
+    begun = [{"DestUniqueid": f"n1-{at}", "DialString": text} for at, text in enumerate(strings, start=1)]
+    assert events.diverted({"DestUniqueid": "a1-a", "DialStatus": "CANCEL", "Forward": forward}, begun) == channel
+
+
+@pytest.mark.parametrize(
     ("action", "call"), [("retorno-a1-c", "a1-c"), ("retorno-", ""), ("5f2e", ""), ("", ""), ("xretorno-a1", "")]
 )
 def test_an_answer_to_originate_is_known_by_its_action(action: str, call: str) -> None:

@@ -45,6 +45,8 @@ BIRTH_S: Final = 1.0
 """How long after its action was accepted a channel may still be about to appear."""
 WAIT_S: Final = 0.02
 REMEMBERED: Final = 2_000
+NOWHERE: Final = "retorno-nowhere"
+"""A context that no dialplan has."""
 
 _OK: Final = Answer(Result.OK)
 _GONE: Final = Answer(Result.GONE, "the call is not up")
@@ -66,6 +68,9 @@ class Placed:
 
     def asked(self, call: str) -> bool:
         return call in self._asked
+
+    def knows(self, call: str) -> bool:
+        return call in self._placed
 
     def being_born(self, call: str) -> bool:
         """Whether its channel may not have appeared yet."""
@@ -180,7 +185,9 @@ class Acts:
         if self._channel_state(call) != "Up":
             return _GONE
         variables = {"RETORNO_SPY": call, "RETORNO_SPY_MODE": mode.value[0]}
-        fields = {"Timeout": str(SPY_RING_MS), "ChannelId": f"spy-{uuid.uuid4().hex}"}
+        channel_id = f"spy-{uuid.uuid4().hex}"
+        fields = {"Timeout": str(SPY_RING_MS), "ChannelId": channel_id}
+        self.placed.placed(channel_id)
         try:
             self._place(target, "retorno-spy", "s", "", variables, fields)
         except AmiRefused as err:
@@ -243,7 +250,12 @@ class Acts:
         variables: Mapping[str, str],
         fields: Mapping[str, str],
     ) -> None:
-        """Write the Originate. Raises AmiRefused, AmiDown, AmiTimeout."""
+        """Write the Originate. Raises AmiRefused, AmiDown, AmiTimeout.
+
+        Dial() can be told to follow nobody who sends the call on, Originate cannot. So what he asks for is looked for where there
+        is nothing; only when he names a channel (`PJSIP/+1900...@carrier`) is it rung, until the control process hears of it.
+        """
+        variables = {**variables, "FORWARD_CONTEXT": NOWHERE}
         shown = {"CallerID": f"<{caller}>"} if CALLER.fullmatch(caller) else {}
         where = {"Channel": target, "Context": context, "Exten": exten, "Priority": "1", "Async": "true"}
         self._ami.act("Originate", variables, ANSWER_S, **where, **shown, **fields)

@@ -11,8 +11,9 @@ from __future__ import annotations
 import fcntl
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -111,6 +112,8 @@ class Control:
             clock,
             self._acts.handlers,
         )
+        self._begun: deque[Pack] = deque(maxlen=100)
+        """The latest DialBegins of calls that were placed, not dialled by a channel."""
         self._look_at = self._watch_at = 0.0
         self._seen_at = time.monotonic()  # when Asterisk was last there
         self._mourned = 0  # how much of its absence has been told: 1 its phones, 2 its calls
@@ -148,11 +151,22 @@ class Control:
                 self._ends.hung_up(event)
             case "OriginateResponse":
                 self._ends.originated(event)
+            case "DialBegin" if "Channel" not in event:
+                self._begun.append(event)
+            case "DialEnd" if self._acts.placed.knows(event["DestUniqueid"]):
+                self._end_diverted(event)
             case "DeviceStateChange":
                 self._phones.heard(event)
             case "AttendedTransfer":
                 for over in events.hand_overs(event):
                     self._ends.teller.tell(partial(self._hand_over, over))
+
+    def _end_diverted(self, end: Pack) -> None:
+        """A phone says whom we are to ring instead of it: nobody, for it may be a number that we pay for."""
+        if channel := events.diverted(end, self._begun):
+            log.warning("diversion_refused", call=end["DestUniqueid"])
+            with suppress(AmiRefused):  # it has ended by itself
+                self._ami.act("Hangup", Channel=channel, Cause="21")
 
     def _hand_over(self, over: events.HandOver) -> None:
         """The other call was one between phones, which nobody has registered. From now on it is a side of a talk: asked what

@@ -15,7 +15,9 @@ from ivr.inputs import Outcome
 from ivr.providers.asterisk.link import Pack
 from ivr.providers.asterisk.registry import REGISTERED, Known
 
-HEARD: Final = frozenset({"Hangup", "OriginateResponse", "DeviceStateChange", "AttendedTransfer", "BlindTransfer"})
+HEARD: Final = frozenset(
+    {"Hangup", "OriginateResponse", "DialBegin", "DialEnd", "DeviceStateChange", "AttendedTransfer"}
+)
 
 UP: Final = "6"  # AST_STATE_UP
 ACTION: Final = "retorno-"
@@ -55,6 +57,23 @@ def placed_call(response: Pack) -> str:
     """The call that an OriginateResponse is about; empty when it is none of the line's."""
     action = response.get("ActionID", "")
     return action.removeprefix(ACTION) if action.startswith(ACTION) else ""
+
+
+def diverted(end: Pack, begun: Iterable[Pack]) -> str:
+    """The channel that Asterisk rings instead, when the DialEnd `end` says that whoever was rung has sent the call on (302 Moved);
+    empty when he has not. `begun`: the DialBegins before it. Asterisk tells of the new one first, and joins the two by no id."""
+    forward = end.get("Forward", "")
+    if not forward:
+        return ""
+    device = forward.partition("/")[
+        2
+    ]  # `PJSIP/+551130001000@carrier`; without a / it is an extension, and the context is not said
+    found = [
+        begin["DestUniqueid"]
+        for begin in begun
+        if (dialled := begin.get("DialString", "")) == device or (not device and dialled.startswith(forward + "@"))
+    ]
+    return found[-1] if found else ""
 
 
 def phone_state(said: Mapping[str, str], nodes: Iterable[str]) -> str:
