@@ -83,6 +83,17 @@ def test_a_node_speaks_only_of_its_own_phones(seen: Seen, device: str) -> None:
     assert seen.registry.devices() == {}
 
 
+@pytest.mark.parametrize(("state", "told"), [("NOT_INUSE", "free"), ("UNAVAILABLE", "gone"), ("INUSE", "in_use")])
+@pytest.mark.parametrize("once", ["NOT_INUSE", "INUSE", "UNAVAILABLE"])
+def test_what_the_node_said_at_which_a_phone_was_before_counts_no_more(
+    seen: Seen, once: str, state: str, told: str
+) -> None:
+    """asterisk.yaml gives the phone to another node: what the first one said last is there for ever."""
+    seen.registry.device("PJSIP/ana", "node2", once)
+    seen.says("PJSIP/ana", state)
+    assert seen.all_told() == [("PJSIP/ana", told)]
+
+
 def test_the_phones_of_a_node_that_was_silent_twice_are_gone(seen: Seen) -> None:
     seen.registry.device("PJSIP/bia", "node2", "NOT_INUSE")
     seen.beats("node1", "node2")

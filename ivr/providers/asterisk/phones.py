@@ -76,7 +76,10 @@ class Phones:
 
     def _tell(self, device: str, node: str, state: str) -> None:
         def told() -> None:
-            now = phone_state(self._registry.device(device, node, state), self._site.nodes)
+            said = self._registry.device(device, node, state)
+            now = phone_state(
+                said, (node,)
+            )  # a node at which the phone was once may have said something that nobody takes back
             if self._last.get(device) != now:
                 log.info("phone_state", device=device, state=now)
                 self._phone(device, now)
