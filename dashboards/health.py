@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from callback.timekeeper import last_tick_ms
 from dashboards.parts import Parts
+from ivr.calls import Unsure
 from ivr.clock import speed_of
 
 TICK_LATE_MS = 15_000  # of clock time, at the wall's speed; it ticks once a second and another one takes over after 5 s
@@ -81,9 +82,23 @@ def timekeeper_part(parts: Parts) -> Part:
     return Part(True)
 
 
+def telephone_part(parts: Parts) -> Part:
+    """Ready as long as one of the network's nodes is; those that are not are named all the same."""
+    try:
+        nodes = parts.provider.nodes()
+    except Unsure:
+        return Part(False, "unknown while Redis does not answer")
+    silent = [node.name for node in nodes if not node.up]
+    if not silent:
+        return Part(True)
+    why = f"no answer from {', '.join(silent)}: start Asterisk and `retorno asterisk` there; `retorno doctor` says more"
+    return Part(len(silent) < len(nodes), why)
+
+
 CHECKS: dict[str, Callable[[Parts], Part]] = {
     "redis": redis_part,
     "flows": flows_part,
     "queues": queues_part,
     "timekeeper": timekeeper_part,
+    "telephone": telephone_part,
 }

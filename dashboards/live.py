@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 from callback.board import Board
 from dashboards.board.attention import Attention, settle
 from dashboards.problems import Problem
+from ivr.calls import Node, Unsure
 
 PERIOD_S = 1.0
 SILENCE_S = 15.0  # a comment after this long without a reading keeps proxies from cutting the stream
@@ -35,11 +36,13 @@ class Crowded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The board as last read, and what needs attention. `down`: this reading failed and the board is an older one, or None."""
+    """The board as last read, and what needs attention. `silent`: the nodes of the phone network that do not answer. `down`: this
+    reading failed and the board is an older one, or None."""
 
     number: int
     board: Board | None
     attention: dict[str, Attention]
+    silent: tuple[str, ...] = ()
     down: bool = False
 
 
@@ -80,12 +83,18 @@ class Listener:
 class Feed:
     """The readings of this process.
 
-    `read` reads the board; `limit` is how many streams may be open at once (each holds a thread of the web server, and
-    the telephones come first).
+    `read` reads the board, `nodes` how the phone network's machines are; `limit` is how many streams may be open at once (each
+    holds a thread of the web server, and the telephones come first).
     """
 
-    def __init__(self, read: Callable[[], Board], limit: int, period_s: float = PERIOD_S) -> None:
-        self._read = read
+    def __init__(
+        self,
+        read: Callable[[], Board],
+        limit: int,
+        period_s: float = PERIOD_S,
+        nodes: Callable[[], Iterable[Node]] = tuple,
+    ) -> None:
+        self._read, self._nodes = read, nodes
         self._limit = limit
         self._period_s = period_s
         self._numbers = itertools.count(1)
@@ -144,11 +153,12 @@ class Feed:
         number = next(self._numbers)
         try:
             board = self._read()
-        except RedisError as err:
+            silent = tuple(node.name for node in self._nodes() if not node.up)
+        except (RedisError, Unsure) as err:
             if not before.down:
                 log.warning("board_unreadable", error=str(err))
             return replace(before, number=number, down=True)
-        return Reading(number, board, settle(before.attention, board))
+        return Reading(number, board, settle(before.attention, board), silent)
 
 
 def event_stream(feed: Feed, show: Callable[[Reading], dict[str, Any]]) -> Response:

@@ -8,12 +8,13 @@ with it, which Prometheus takes as a counter's reset.
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from flask import Blueprint, Flask, Response, g, request
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -25,6 +26,7 @@ from dashboards.access import may_read
 from dashboards.live import Feed
 from dashboards.parts import Parts
 from dashboards.problems import Problem
+from ivr.calls import Node, Unsure
 
 OURS: Final = frozenset({"board", "api", "health", "metrics"})
 BUCKETS: Final = (
@@ -39,6 +41,8 @@ BUCKETS: Final = (
     2.5,
     5.0,
 )  # seconds; a phone network gives up at 5 to 15
+
+SPOKEN: Final = ("made", "failed", "late", "stood_in")
 
 QueueFigure = Callable[[QueueRow, int], float | None]
 
@@ -76,8 +80,8 @@ COUNTERS: Final[dict[str, tuple[str, Callable[[QueueRow], float]]]] = {
 class LineCollector(Collector):
     """The line's figures, read when asked."""
 
-    def __init__(self, board: Board, streams: int) -> None:
-        self._board = board
+    def __init__(self, board: Board, nodes: tuple[Node, ...], streams: int) -> None:
+        self._board, self._nodes = board, nodes
         self._streams = streams
 
     def collect(self) -> Iterator[Metric]:
@@ -95,6 +99,7 @@ class LineCollector(Collector):
             yield counter
         yield _callbacks(board)
         yield _agents(board)
+        yield from _nodes(self._nodes)
         yield GaugeMetricFamily("retorno_streams", "Open boards of this process", value=self._streams)
 
 
@@ -120,7 +125,45 @@ def _agents(board: Board) -> Metric:
     return agents
 
 
-def blueprint(app: Flask, parts: Parts, feed: Feed) -> Blueprint:
+def _nodes(nodes: tuple[Node, ...]) -> Iterator[Metric]:
+    """Nothing where the phone network is somebody else's."""
+    figures: dict[str, tuple[str, Callable[[Node], float | None]]] = {
+        "up": ("1 when the node takes commands", lambda node: node.up),
+        "calls": ("Calls on the node, as it said last", lambda node: node.calls),
+        "heartbeat_age_seconds": (
+            "How long ago the node's control process was heard of",
+            lambda node: None if node.silent_ms is None else node.silent_ms / 1000,
+        ),
+    }
+    for name, (help_text, figure) in figures.items() if nodes else ():
+        gauge = GaugeMetricFamily(f"retorno_asterisk_node_{name}", help_text, labels=["node"])
+        for node in nodes:
+            if (value := figure(node)) is not None:
+                gauge.add_metric([node.name], value)
+        yield gauge
+
+
+class Spoken:
+    """A tally as a counter, for several web processes share theirs and a tally is of one. Thread-safe."""
+
+    def __init__(self, tally: Mapping[str, int], registry: CollectorRegistry) -> None:
+        help_text = (
+            "Sounds that the web made, failed to make, had too late for a caller, or put another in the place of"
+        )
+        self._counter = Counter("retorno_sounds", help_text, ["what"], registry=registry)
+        self._tally, self._told = tally, dict.fromkeys(SPOKEN, 0)
+        self._lock = threading.Lock()
+        self.count()
+
+    def count(self) -> None:
+        """Take over what the tally has more than when it was last looked at."""
+        with self._lock:
+            for what, told in self._told.items():
+                self._told[what] = self._tally.get(what, 0)
+                self._counter.labels(what).inc(self._told[what] - told)
+
+
+def blueprint(app: Flask, parts: Parts, feed: Feed, tally: Mapping[str, int] | None = None) -> Blueprint:
     """`/metrics`, and a stopwatch on every webhook of `app`: any request to a blueprint that is not a screen's."""
     metrics = Blueprint("metrics", __name__)
     registry = CollectorRegistry()
@@ -131,6 +174,7 @@ def blueprint(app: Flask, parts: Parts, feed: Feed) -> Blueprint:
         registry=registry,
         buckets=BUCKETS,
     )
+    spoken = Spoken(tally, registry) if tally is not None else None
 
     @app.before_request
     def start() -> None:
@@ -140,6 +184,8 @@ def blueprint(app: Flask, parts: Parts, feed: Feed) -> Blueprint:
     def stop(response: Response) -> Response:
         if request.blueprint and request.blueprint not in OURS:
             webhooks.labels(request.blueprint).observe(time.perf_counter() - g.begun)
+            if spoken:
+                spoken.count()
         return response
 
     @metrics.get("/metrics")
@@ -149,7 +195,7 @@ def blueprint(app: Flask, parts: Parts, feed: Feed) -> Blueprint:
         if reading.down or reading.board is None:
             raise Problem(503, "redis_down", "The line cannot be read: Redis does not answer.")
         line = CollectorRegistry()
-        line.register(LineCollector(reading.board, feed.listeners))
+        line.register(LineCollector(reading.board, _known_nodes(parts), feed.listeners))
         body = generate_latest(line) + generate_latest(_processes(registry))
         return Response(body, content_type=CONTENT_TYPE_LATEST)
 
@@ -158,6 +204,13 @@ def blueprint(app: Flask, parts: Parts, feed: Feed) -> Blueprint:
         return err.response()
 
     return metrics
+
+
+def _known_nodes(parts: Parts) -> tuple[Node, ...]:
+    try:
+        return parts.provider.nodes()
+    except Unsure as err:
+        raise Problem(503, "redis_down", str(err)) from err
 
 
 def _processes(own: CollectorRegistry) -> CollectorRegistry:

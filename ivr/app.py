@@ -107,9 +107,12 @@ def create_app(settings: Settings, parts: Parts | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     if settings.provider == "simulator":
         app.register_blueprint(simulator_webhooks.blueprint(parts.calls, settings.key("webhooks")))
+    spoken = None
     if settings.provider == "asterisk":
-        app.register_blueprint(asterisk_webhooks.blueprint(_asterisk_desk(settings, parts)))
-    dashboards.register(app, parts)
+        desk = _asterisk_desk(settings, parts)
+        app.register_blueprint(asterisk_webhooks.blueprint(desk))
+        spoken = desk.delivery.sounds.tally
+    dashboards.register(app, parts, spoken)
     return app
 
 

@@ -90,6 +90,17 @@ class Listening(StrEnum):
     BARGE = "barge"  # both sides hear him
 
 
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A machine of the phone network that is ours to run. `up`: it takes commands. `calls`: how many it has, as it said last.
+    `silent_ms`: how long ago that was; None: not within a day."""
+
+    name: str
+    up: bool
+    calls: int = 0
+    silent_ms: int | None = None
+
+
 class Provider(Protocol):
     """What we need of a phone network. Every method may raise `Unsure` when it gets no answer."""
 
@@ -121,6 +132,10 @@ class Provider(Protocol):
         """Record the talk of `call` (the customer's) from now on, or stop doing so; what was recorded stays, and is gone on
         with. Twice the same is nothing. Raises `Gone` when `call` is not up, and `Refused` where the network cannot begin
         now what it was not told to record when the talk began (`Join.record`)."""
+        ...
+
+    def nodes(self) -> tuple[Node, ...]:
+        """The machines of this network that are ours to run; none where it is somebody else's."""
         ...
 
 

@@ -69,6 +69,7 @@ def shown(reading: Reading, words: Words, jinja: Environment) -> dict[str, Any]:
         "speed": board.speed if board else 1,
         "down": reading.down,
         "sentence": sentence(reading, words),
+        "alarm": bool(reading.silent),
         "html": html(reading, words, jinja),
     }
 
@@ -138,10 +139,18 @@ def sentence(reading: Reading, words: Words) -> str:
         return words("sentence.empty")
     rows = worst_first(board, reading.attention)
     needy = [row for row in rows if reading.attention[row.queue].level is Level.CRIT]
-    if needy:
-        return words("sentence.attention", len(needy), list=_list([_need(r, reading, words) for r in needy], words))
     watched = [title(row, words) for row in rows if reading.attention[row.queue].level is Level.WARN]
-    return words("sentence.watch", list=_list(watched, words)) if watched else words("sentence.calm")
+    said = []
+    if reading.silent:
+        said.append(words("sentence.nodes", len(reading.silent), list=", ".join(reading.silent)))
+    if needy:
+        needs = _list([_need(row, reading, words) for row in needy], words)
+        said.append(words("sentence.attention", len(needy), list=needs))
+    elif watched and said:
+        said.append(words("sentence.watch.too", list=_list(watched, words)))
+    elif watched:
+        said.append(words("sentence.watch", list=_list(watched, words)))
+    return " ".join(said) or words("sentence.calm")
 
 
 def _list(named: list[str], words: Words) -> str:

@@ -7,11 +7,9 @@ does, and asks it only what it may answer.
 from __future__ import annotations
 
 import os
-import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
 
 import redis
 import requests
@@ -26,7 +24,7 @@ from ivr.providers.asterisk.files import AMI_WRITE, VERSION_CONTEXT, dialplan_ve
 from ivr.providers.asterisk.link import AmiDown, AmiRefused, AmiTimeout, Link
 from ivr.providers.asterisk.nodes import Node, Site, SiteError, read_site
 from ivr.providers.asterisk.registry import REGISTERED, Registry
-from ivr.speech.engine import SpeechFailed
+from ivr.speech.fitness import faults
 from ivr.speech.sounds import sounds_from
 
 OLDEST = 22
@@ -49,10 +47,11 @@ def examine(settings: Settings) -> Findings:
     counted = f"{len(site.nodes)} node(s), {len(site.trunks)} trunk(s), {len(site.phones)} phone(s)"
     yield Finding(Level.OK, f"{settings.asterisk_file.name}: {counted}")
     yield from webs_of(site)
-    yield from speech_of(settings)
+    yield from speech_of(settings, site.languages)
     for node in site.nodes.values():
         if settings.asterisk_node in ("", node.name):
             yield from sounds_of(settings, node)
+            yield from recordings_of(node)
             yield from manager_of(settings, site, node)
     yield from control_of(settings, site)
 
@@ -70,28 +69,20 @@ def webs_of(site: Site) -> Findings:
             yield Finding(Level.FAIL, f"no web server answers at {web}", advice)
 
 
-def speech_of(settings: Settings) -> Findings:
-    """The folder of sounds, and one sentence spoken by the engine."""
-    folder = settings.sounds_dir
-    there = folder if folder.exists() else folder.parent
-    if there.exists() and not os.access(there, os.W_OK | os.X_OK):
-        yield Finding(Level.FAIL, f"we may not write to {there}", f"chown it to the user of Retorno ({_user()})")
-    sounds, began = sounds_from(settings), time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="retorno-check-") as room:
-        try:
-            sounds.engine.speak("um dois três", "pt-BR", Path(room) / "test.ulaw", 10.0)
-        except SpeechFailed as err:
-            advice = "install espeak-ng and sox, or set RETORNO_SPEECH_COMMAND (docs/speech.md)"
-            yield Finding(Level.FAIL, f"the speech command fails: {err}", advice)
-            return
-    took = time.monotonic() - began
-    if took > SLOW_SPEECH_S:
+def speech_of(settings: Settings, langs: Sequence[str]) -> Findings:
+    """The folder of sounds, and a sentence in each language spoken by the engine."""
+    began = time.monotonic()
+    found = faults(sounds_from(settings), langs)
+    each_s = (time.monotonic() - began) / len(langs)
+    for fault in found:
+        yield Finding(Level.FAIL, fault.what, fault.advice)
+    if not found and each_s > SLOW_SPEECH_S:
         advice = (
             "callers hear an apology in its place; render ahead with `retorno flow speak`, or choose a faster engine"
         )
-        yield Finding(Level.WARN, f"the speech command takes {took:.1f} s for three words", advice)
-    else:
-        yield Finding(Level.OK, f"the speech command speaks ({took * 1000:.0f} ms for three words)")
+        yield Finding(Level.WARN, f"the speech command takes {each_s:.1f} s for a sentence", advice)
+    elif not found:
+        yield Finding(Level.OK, f"the speech command speaks {', '.join(langs)} ({each_s * 1000:.0f} ms for a sentence)")
 
 
 def sounds_of(settings: Settings, node: Node) -> Findings:
@@ -106,6 +97,15 @@ def sounds_of(settings: Settings, node: Node) -> Findings:
     missing = [name for name in ("missing.ulaw", "wait", "music") if not (node.sounds / standby.FOLDER / name).exists()]
     if missing:
         yield Finding(Level.FAIL, f"{node.name} has nothing to say when no web server answers", f"run {GENERATE}")
+
+
+def recordings_of(node: Node) -> Findings:
+    """Whether the control process can keep recordings for their days and no longer, if they are of this machine."""
+    folder = node.recordings
+    if folder.is_dir() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        what = f"{node.name}: we may not read and remove the recordings in {folder}: they would be kept for ever"
+        advice = f"let the user of Retorno ({_user()}) write to that folder: docs/asterisk.md, Recordings"
+        yield Finding(Level.FAIL, what, advice)
 
 
 def manager_of(settings: Settings, site: Site, node: Node) -> Findings:

@@ -16,7 +16,7 @@ from typing import Protocol
 import pytest
 
 from ivr.calls import CallState, Found, Gone, Listening, Outgoing, Provider, Refused, Reply, Unsure
-from ivr.inputs import Input, Outcome
+from ivr.inputs import Input, Machine, Outcome
 from ivr.instructions import Hangup, Hold, Instruction
 
 PATIENCE_S = 20.0
@@ -41,7 +41,7 @@ class Desk:
         self._note("incoming", call, number, called)
         return self._reply(call, 1)
 
-    def answered(self, call: str) -> Reply:
+    def answered(self, call: str, machine: Machine | None = None) -> Reply:
         self._note("answered", call)
         return self._reply(call, 1)
 

@@ -20,7 +20,7 @@ from callback.service import Line
 from callback.states import ENTRY
 from callback.store import REST_MS, Store
 from ivr.asks import Accept, BookCallback, JoinLine, TakePlace
-from ivr.calls import Caller, CallState, Found, Listening, Outgoing, Unsure
+from ivr.calls import Caller, CallState, Found, Listening, Node, Outgoing, Unsure
 from ivr.clock import ManualClock
 from ivr.events import Event
 from ivr.inputs import Answer, Outcome
@@ -45,6 +45,9 @@ class Network:
     def listen(self, phone: str, call: str, mode: Listening) -> None: ...
 
     def record(self, call: str, on: bool) -> None: ...
+
+    def nodes(self) -> tuple[Node, ...]:
+        return ()
 
     def hangup(self, call: str) -> None:
         self.calls[call] = Found(CallState.ENDED, Outcome.ANSWERED)

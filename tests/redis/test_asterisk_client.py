@@ -284,3 +284,17 @@ def test_without_redis_we_are_unsure_of_everything() -> None:
     ):
         with pytest.raises(Unsure):
             act()
+
+
+def test_the_nodes_and_how_they_are(world: World) -> None:
+    world.beats("node2", up=False, channels=4)
+    world.redis.delete("{test}:ast:node:node3")
+    one, two, three = world.provider.nodes()
+    assert (one.name, one.up, one.calls, one.silent_ms) == ("node1", True, 0, 0)
+    assert (two.name, two.up, two.calls) == ("node2", False, 4)
+    assert (three.name, three.up, three.silent_ms) == ("node3", False, None)
+    world.clock.ahead_ms = 40_000
+    assert [node.up for node in world.provider.nodes()] == [False, False, False]
+    silent_ms = world.provider.nodes()[0].silent_ms
+    assert silent_ms is not None
+    assert 5_000 <= silent_ms <= 40_000

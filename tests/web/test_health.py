@@ -12,6 +12,7 @@ from house import House
 from screens import application
 
 from dashboards import health
+from ivr.calls import Node, Unsure
 from ivr.clock import ManualClock
 
 
@@ -30,7 +31,7 @@ def test_ready_when_every_part_is(client: FlaskClient, ticking: House) -> None:
     answer = client.get("/readyz")
     assert answer.status_code == 200
     assert answer.json["ok"] is True
-    assert set(answer.json["parts"]) == {"redis", "flows", "queues", "timekeeper"}
+    assert set(answer.json["parts"]) == {"redis", "flows", "queues", "timekeeper", "telephone"}
 
 
 def test_without_redis_it_is_not_ready_and_says_so(dead_redis: redis_py.Redis) -> None:
@@ -66,3 +67,40 @@ def test_a_timekeeper_that_never_ran_or_stopped_is_missed(
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert "15 s ago" in answer.json["parts"]["timekeeper"]["why"]
+
+
+ALONE, BESIDE = Node("node1", True, 3, 200), Node("node2", True, 0, 900)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "code", "why"),
+    [
+        ((ALONE, BESIDE), 200, ""),
+        (
+            (ALONE, Node("node2", False, 0, 9_000)),
+            200,
+            "no answer from node2: start Asterisk and `retorno asterisk` there",
+        ),
+        ((Node("node1", False), Node("node2", False)), 503, "no answer from node1, node2: start Asterisk"),
+    ],
+)
+def test_ready_while_one_node_of_the_telephone_network_is(
+    client: FlaskClient, ticking: House, nodes: tuple[Node, ...], code: int, why: str
+) -> None:
+    ticking.provider.nodes = lambda: nodes  # type: ignore[method-assign]
+    answer = client.get("/readyz")
+    part = answer.json["parts"]["telephone"]
+    assert (answer.status_code, part["ok"]) == (code, code == 200)
+    assert part["why"].startswith(why)
+    assert bool(part["why"]) == bool(why)
+
+
+def test_without_redis_nothing_is_known_of_the_nodes(client: FlaskClient, ticking: House) -> None:
+    def away() -> tuple[Node, ...]:
+        raise Unsure("Redis is away")
+
+    ticking.provider.nodes = away  # type: ignore[method-assign]
+    assert client.get("/readyz").json["parts"]["telephone"] == {
+        "ok": False,
+        "why": "unknown while Redis does not answer",
+    }

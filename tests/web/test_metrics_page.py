@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from zoneinfo import ZoneInfo
 
 import redis as redis_py
-from flask import Blueprint
+from flask import Blueprint, Flask
 from flask.testing import FlaskClient
 from house import House, busy_hours
 from prometheus_client.parser import text_string_to_metric_families
 from screens import application, local_client
 
+import dashboards
 from callback import board
 from callback.model import AgentState
+from ivr.calls import Node
 from ivr.clock import ManualClock
 
 
@@ -86,3 +89,45 @@ def test_webhooks_are_timed_by_provider_and_screens_are_not(redis: redis_py.Redi
 def test_without_redis_it_fails_so_that_prometheus_sees_it(dead_redis: redis_py.Redis) -> None:
     client = local_client(application(House(dead_redis, ManualClock())))
     assert client.get("/metrics").status_code == 503
+
+
+def test_the_nodes_of_the_telephone_network_are_in_it(client: FlaskClient, house: House) -> None:
+    assert not [name for name, _ in scrape(client) if "node" in name]
+    nodes = Node("node1", True, 7, 250), Node("node2", False, 3, 61_000), Node("node3", False)
+    house.provider.nodes = lambda: nodes  # type: ignore[method-assign]
+    found = {
+        (name.removeprefix("retorno_asterisk_node_"), dict(labels)["node"]): value
+        for (name, labels), value in scrape(client).items()
+        if "node" in name
+    }
+    assert found == {
+        ("up", "node1"): 1,
+        ("up", "node2"): 0,
+        ("up", "node3"): 0,
+        ("calls", "node1"): 7,
+        ("calls", "node2"): 3,
+        ("calls", "node3"): 0,
+        ("heartbeat_age_seconds", "node1"): 0.25,
+        ("heartbeat_age_seconds", "node2"): 61,
+    }
+
+
+def test_the_sounds_that_the_web_makes_are_counted(redis: redis_py.Redis) -> None:
+    tally: Counter[str] = Counter(made=3)
+    app = Flask("test")
+    dashboards.register(app, House(redis, ManualClock()), tally)
+    provider = Blueprint("asterisk", "asterisk")
+    provider.add_url_rule("/asterisk/turn", view_func=lambda: "", endpoint="webhook")
+    app.register_blueprint(provider)
+    client = local_client(app)
+
+    def counted() -> dict[str, float]:
+        return {
+            dict(labels)["what"]: n for (name, labels), n in scrape(client).items() if name == "retorno_sounds_total"
+        }
+
+    assert counted() == {"made": 3, "failed": 0, "late": 0, "stood_in": 0}
+    tally.update(made=2, late=1)
+    client.get("/asterisk/turn")
+    client.get("/asterisk/turn")
+    assert counted() == {"made": 5, "failed": 0, "late": 1, "stood_in": 0}

@@ -14,6 +14,7 @@ from screens import application, local_client
 
 from callback import board
 from dashboards.i18n import LANGUAGES, words
+from ivr.calls import Node
 from ivr.clock import ManualClock, ScaledClock
 
 TITLES = {"pt-BR": "Painel ao vivo", "en": "Live board", "es": "Panel en vivo"}
@@ -174,3 +175,30 @@ def test_static_files_are_kept_for_a_year_by_their_content(client: FlaskClient) 
     assert url is not None
     assert "immutable" in client.get(url[0]).headers["Cache-Control"]
     assert "immutable" not in client.get("/static/board/board.css").headers["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    ("lang", "silent", "said"),
+    [
+        ("en", 1, "Node node1 does not answer: its callers reach nobody."),
+        ("en", 2, "Nodes node1, node2 do not answer: their callers reach nobody."),
+        ("pt-BR", 1, "A central node1 não responde: quem liga por ela não é atendido."),
+        ("pt-BR", 2, "As centrais node1, node2 não respondem: quem liga por elas não é atendido."),
+        ("es", 1, "La central node1 no responde: quien llama por ella no es atendido."),
+        ("es", 2, "Las centrales node1, node2 no responden: quien llama por ellas no es atendido."),
+    ],
+)
+def test_a_node_that_does_not_answer_is_named_before_the_queues(
+    house: House, clock: ManualClock, lang: str, silent: int, said: str
+) -> None:
+    house.provider.nodes = lambda: (Node("node1", False), Node("node2", silent < 2))  # type: ignore[method-assign]
+    client = local_client(application(house))
+    house.staff()
+    assert client.get("/now", headers={"Accept-Language": lang}).json["sentence"] == said
+    assert 'class="sentence alarm"' in client.get("/").text
+    for _ in range(6):
+        house.call_in("nurse")
+    clock.advance(400_000)
+    client = local_client(application(house))  # a new feed
+    needs = words(lang)("sentence.attention", 1, list="")[:12]
+    assert client.get("/now", headers={"Accept-Language": lang}).json["sentence"].startswith(f"{said} {needs}")

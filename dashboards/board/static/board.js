@@ -87,6 +87,7 @@ function morph(from, to) {
 function show(board) {
   down = board.down;
   if (sentence.textContent !== board.sentence) sentence.textContent = board.sentence;
+  sentence.classList.toggle("alarm", board.alarm);
   if (board.html) {
     const page = new DOMParser().parseFromString(`<div>${board.html}</div>`, "text/html");
     const wanted = page.body.firstChild;

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from redis import Redis
 from redis.exceptions import RedisError
 
-from ivr.calls import CallState, Found, Gone, Listening, Outgoing, Refused, Unsure
+from ivr.calls import CallState, Found, Gone, Listening, Node, Outgoing, Refused, Unsure
 from ivr.clock import Clock, SystemClock
 from ivr.inputs import Outcome
 from ivr.providers.asterisk import recordings
@@ -107,6 +107,17 @@ class AsteriskProvider:
         if known is None or known.state is CallState.ENDED:
             raise Gone("the call is over or was never placed")
         _heed(self._commands.ask(known.node, "recording", call=call, on=on))
+
+    def nodes(self) -> tuple[Node, ...]:
+        try:
+            beats = [(name, self._registry.beat(name)) for name in self._site.nodes]
+        except RedisError as error:
+            raise _away(error) from error
+        now = self._clock.now_ms()
+        return tuple(
+            Node(name, beat.takes_commands(now), beat.channels, max(0, now - beat.at_ms)) if beat else Node(name, False)
+            for name, beat in beats
+        )
 
     def recorded(self, name: str) -> Iterator[bytes]:
         """The WAV file of a recording, in pieces, as `recordings.fetch` finds it. Raises NoRecording and Unsure."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from ivr.calls import CallState, Found, Gone, Listening, Outgoing, Refused, Unsure
+from ivr.calls import CallState, Found, Gone, Listening, Node, Outgoing, Refused, Unsure
 from ivr.inputs import Outcome
 from ivr.providers.simulator.wire import SIGNATURE, encode, sign
 
@@ -53,6 +53,9 @@ class SimulatorProvider:
         code, answer = self._send("POST", f"/calls/{call}/recording", {"on": on}, says_no=(404,))
         if code >= 400:
             raise Gone(str(answer.get("error")))
+
+    def nodes(self) -> tuple[Node, ...]:
+        return ()
 
     def _send(
         self, method: str, path: str, data: dict[str, Any], says_no: tuple[int, ...] = ()

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from ivr.calls import CallState, Found, Gone, Listening, Outgoing, Refused
+from ivr.calls import CallState, Found, Gone, Listening, Node, Outgoing, Refused
 from ivr.clock import Clock
 from ivr.inputs import DialEnded, Digits, Input, NoInput, Outcome, Recorded
 from ivr.providers.simulator.faults import Faults
@@ -162,6 +162,9 @@ class Network:
     def record(self, call_id: str, on: bool) -> None:
         with self.lock:
             self._recording(self._talking(call_id), on)
+
+    def nodes(self) -> tuple[Node, ...]:
+        return ()
 
     # what happens
 
