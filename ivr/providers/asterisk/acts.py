@@ -45,6 +45,8 @@ BIRTH_S: Final = 1.0
 """How long after its action was accepted a channel may still be about to appear."""
 WAIT_S: Final = 0.02
 REMEMBERED: Final = 2_000
+NO_CHANNEL: Final = "No such channel"
+"""Asterisk's words (22.10) to a Getvar."""
 NOWHERE: Final = "retorno-nowhere"
 """A context that no dialplan has."""
 
@@ -221,7 +223,7 @@ class Acts:
         return _OK
 
     def has_channel(self, call: str) -> bool:
-        """Raises AmiDown, AmiTimeout."""
+        """Raises AmiDown, AmiTimeout, AmiRefused."""
         return bool(self._channel_state(call)) or self.placed.being_born(call)
 
     def _reach(self, to: str, via: str) -> tuple[Answer | None, str]:
@@ -261,10 +263,13 @@ class Acts:
         self._ami.act("Originate", variables, ANSWER_S, **where, **shown, **fields)
 
     def _channel_state(self, call: str) -> str:
-        """Asterisk's word for the state of the channel of `call`; empty: there is none."""
+        """Asterisk's word for the state of the channel of `call`; empty: there is none. Raises AmiRefused when it does not say (our
+        user may not ask, since somebody has changed manager.conf): that is not the end of every call."""
         try:
             return self._ami.act("Getvar", Channel=call, Variable="CHANNEL(state)").get("Value", "")
-        except AmiRefused:
+        except AmiRefused as err:
+            if str(err) != NO_CHANNEL:
+                raise
             return ""
 
 

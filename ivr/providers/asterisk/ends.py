@@ -18,7 +18,7 @@ from ivr.calls import Calls, CallState
 from ivr.inputs import Outcome
 from ivr.providers.asterisk import events
 from ivr.providers.asterisk.acts import Acts
-from ivr.providers.asterisk.ami import AmiDown, AmiTimeout, Pack
+from ivr.providers.asterisk.ami import AmiDown, AmiRefused, AmiTimeout, Pack
 from ivr.providers.asterisk.registry import Known, Registry
 from ivr.providers.asterisk.teller import Teller
 
@@ -96,7 +96,7 @@ class Ends:
         try:
             if self._acts.has_channel(call):
                 return
-        except (AmiDown, AmiTimeout) as err:
+        except (AmiDown, AmiTimeout, AmiRefused) as err:
             log.info("look_again", call=call, why=str(err))  # the look after the next connection finds it
             return
         self._end(known, outcome)
