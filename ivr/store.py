@@ -17,6 +17,7 @@ from typing import Any, cast
 
 import structlog
 from redis import Redis
+from redis.exceptions import RedisError
 
 from ivr.clock import Clock
 from ivr.events import Event
@@ -122,6 +123,7 @@ class FlowShelf:
     clock: Clock
     default: str
     on_publish: Callable[[Flow], object] = lambda _flow: None
+    behind: bool = False  # later looks are a thread's, so that no call waits while flows are checked anew
     _versions: dict[str, Published] = field(default_factory=dict)
     _files: dict[Path, tuple[str, str]] = field(default_factory=dict)
     """What our own files say: the flow, and its version, that stood in each when it was last good."""
@@ -157,16 +159,30 @@ class FlowShelf:
 
     def refresh(self) -> None:
         """Look at the folder, at most once a second, and publish what has changed and is right."""
-        looked_before = self._looked_ms >= 0
-        if not self._looking.acquire(blocking=not looked_before):
+        first = self._looked_ms < 0
+        if not self._looking.acquire(blocking=first):
             return  # somebody looks: a new rule for a queue has every flow checked anew, and no caller is to wait for that
+        if 0 <= self.clock.now_ms() - self._looked_ms < FRESH_MS:
+            self._looking.release()
+        elif self.behind and not first:
+            threading.Thread(target=self._look_behind, name="flows", daemon=True).start()
+        else:
+            self._look_now()
+
+    def _look_now(self) -> None:
+        """Look, holding `_looking`, which is given back."""
         try:
             now = self.clock.now_ms()
-            if not 0 <= now - self._looked_ms < FRESH_MS:
-                self._look()
-                self._looked_ms = now
+            self._look()
+            self._looked_ms = now
         finally:
             self._looking.release()
+
+    def _look_behind(self) -> None:
+        try:
+            self._look_now()
+        except RedisError as error:
+            log.warning("flows not looked at: what was published stays", why=type(error).__name__)
 
     def _look(self) -> None:
         rules = _stamp(self.folder / QUEUES_FILE)

@@ -73,7 +73,9 @@ def _begin() -> Settings:
 
 
 def _look_at_flows(parts: Parts) -> None:
-    """Every flow is checked before the first call, which would wait for it. Without Redis, the first call after it is back does."""
+    """Every flow is checked before the first call, which would wait for it, and later by a thread. Without Redis, the first call
+    after it is back waits."""
+    parts.flows.behind = True
     try:
         parts.flows.refresh()
     except RedisError as err:

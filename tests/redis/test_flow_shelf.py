@@ -276,6 +276,30 @@ def test_later_looks_keep_nobody_but_the_one_who_looks(shop: Shop) -> None:
     assert slow.for_number("+15550100400").version != before
 
 
+def test_later_looks_may_be_a_threads_and_keep_nobody(shop: Shop) -> None:
+    shop.write(FRONT)
+    shelf = shop.shelf()
+    shelf.behind = True
+    first = shelf.for_number("+15550100400").version
+    looking, go_on = threading.Event(), threading.Event()
+    check = shop.check
+
+    def slowly(text: str, filename: str) -> tuple[Flow | None, list[Problem]]:
+        looking.set()
+        assert go_on.wait(20)
+        return check(text, filename)
+
+    shelf.check = slowly
+    shop.write(FRONT.replace("Hello.", "Good day."))
+    assert shelf.for_number("+15550100400").version == first, "he who asks first does not wait either"
+    assert looking.wait(20)
+    assert shelf.for_number("+15550100400").version == first
+    go_on.set()
+    with shelf._looking:  # the thread has it until it has looked
+        pass
+    assert shelf.for_number("+15550100400").version != first
+
+
 def test_the_shipped_flows_are_published(shop: Shop) -> None:
     shop.folder = FLOWS
     shelf = shop.shelf("telecom")
