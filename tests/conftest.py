@@ -10,9 +10,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis as redis_py
 from redis.exceptions import RedisError
+
+hypothesis.settings.register_profile("retorno", deadline=None)  # no test has a limit of time
+hypothesis.settings.load_profile("retorno")
 
 
 def redis_binary() -> str:

@@ -420,7 +420,7 @@ def test_more_events_than_can_be_kept_become_a_new_look_at_everything(
         listener.gate.set()
         until(lambda: listener.ups == 2, "a new look")
         node.says(b"Event: Hangup\r\nUniqueid: last\r\n\r\n")
-        until(lambda: listener.events[-1]["Uniqueid"] == "last", "what comes after is heard")
+        until(lambda: [event["Uniqueid"] for event in listener.events[-1:]] == ["last"], "what comes after is heard")
         assert listener.downs == 0
 
 
