@@ -25,6 +25,8 @@ from dialplan_lab import (
 )
 from rig import Answer, Call, Phones, Reject, until
 
+from ivr.providers.asterisk.acts import FALLBACK
+
 pytestmark = pytest.mark.slow
 
 CALLER_HZ, ANA_HZ = 1300, 2100
@@ -153,6 +155,8 @@ def test_when_no_web_server_comes_back(lab: Lab, first: Web, second: Web, phones
     new.say(CALLER_HZ)
     new.wait_hears(ANA_HZ)
     talk.wait_hears(CALLER_HZ)
+    joined = lab.ami(Action="Getvar", Channel=first.call("3200"), Variable="RT_JOINED")
+    assert joined["Value"] == FALLBACK  # the line, once it is there again, leaves him there
     rung.wait_ended()
     assert tones(rung) == [ONE_MOMENT_HZ, MUSIC_HZ, SORRY_HZ]
     served.wait_hears(700, after=served.up_at)

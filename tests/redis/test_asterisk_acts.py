@@ -12,7 +12,7 @@ from redis import Redis
 from ivr.calls import Calls, CallState
 from ivr.clock import SystemClock
 from ivr.inputs import Outcome
-from ivr.providers.asterisk.acts import Acts
+from ivr.providers.asterisk.acts import FALLBACK, Acts
 from ivr.providers.asterisk.ami import Ami, AmiRefused, Pack
 from ivr.providers.asterisk.commands import Command, Result
 from ivr.providers.asterisk.ends import ABSENT_S, Ends
@@ -55,6 +55,19 @@ def test_a_call_without_a_channel_is_gone(redis: Redis) -> None:
     made = acts(redis, "No such channel")
     assert made.redirect(command("redirect", attempt="a1")).result is Result.GONE
     assert made.find(command("find")).state == "none"
+
+
+@pytest.mark.parametrize(("joined", "result"), [("a1", Result.OK), (FALLBACK, Result.GONE)])
+def test_who_is_where_he_is_wanted_or_with_the_fallback_is_not_moved(redis: Redis, joined: str, result: Result) -> None:
+    """The web servers were away, so the node gave him to a person: an agent of the line must not tear him away."""
+
+    def act(action: str, **fields: str) -> Pack:
+        assert action == "Getvar", "he is moved"
+        return {"Value": joined if fields["Variable"] == "RT_JOINED" else "Up"}
+
+    made = acts(redis, "")
+    made._ami = cast(Ami, SimpleNamespace(act=act))
+    assert made.redirect(command("redirect", attempt="a1")).result is result
 
 
 @pytest.mark.parametrize(("words", "over"), [("Permission denied", False), ("No such channel", True)])

@@ -47,6 +47,8 @@ WAIT_S: Final = 0.02
 REMEMBERED: Final = 2_000
 NO_CHANNEL: Final = "No such channel"
 """Asterisk's words (22.10) to a Getvar."""
+FALLBACK: Final = "fallback"
+"""What stands for an attempt where a caller is with the person whom the dialplan reached alone."""
 NOWHERE: Final = "retorno-nowhere"
 """A context that no dialplan has."""
 
@@ -137,13 +139,15 @@ class Acts:
 
     def redirect(self, command: Command) -> Answer:
         """Take `call` out of whatever it does and lead it to the room of `attempt`; one that is on its way there, or there, is
-        left in peace: the first answer may have been lost, and moving it again would end the talk."""
+        left in peace: the first answer may have been lost, and moving it again would end the talk. One that has been given to a
+        person while no web server answered is gone: he is served."""
         call, attempt = _id(command, "call"), _id(command, "attempt")
         if self._channel_state(call) != "Up":
             return _GONE
         try:
-            if self._ami.act("Getvar", Channel=call, Variable="RT_JOINED").get("Value") == attempt:
-                return _OK
+            joined = self._ami.act("Getvar", Channel=call, Variable="RT_JOINED").get("Value")
+            if joined in (attempt, FALLBACK):
+                return _OK if joined == attempt else Answer(Result.GONE, "the caller is with the fallback")
             self._ami.act("Setvar", Channel=call, Variable="RETORNO_ATTEMPT", Value=attempt)
             self._ami.act("Redirect", Channel=call, Context="retorno", Exten="joined", Priority="1")
         except AmiRefused:
