@@ -65,10 +65,15 @@ def dial(hands: Hands, attempt: str, leg: str) -> None:
     except Refused as err:
         log.warning("dial_refused", attempt=attempt, leg=leg, outcome=err.outcome, why=str(err))
         hands.line.leg_ended(attempt, leg, err.outcome, "refused by the provider")
+        return
     except Unsure as err:
         log.warning("dial_unsure", attempt=attempt, leg=leg, why=str(err))
     else:
         log.info("dialled", attempt=attempt, leg=leg, call=begun.call)
+    tried = hands.line.attempt(attempt)
+    if tried is None or tried.over:
+        # Called off while it was being placed: whoever was to hang it up may have come before the network knew of it.
+        _hung_up(hands, begun.call)
 
 
 def connect(hands: Hands, attempt: str) -> None:

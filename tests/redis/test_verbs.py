@@ -19,6 +19,7 @@ from ivr.asks import Accept, BookCallback, JoinLine
 from ivr.calls import Caller, CallState, Found, Gone, Outgoing, Refused, Unsure
 from ivr.clock import ManualClock
 from ivr.config import Settings
+from ivr.inputs import Outcome
 
 FLOWS = Path(__file__).parents[2] / "flows"
 NUMBER = "+5511998887766"
@@ -225,12 +226,32 @@ def test_a_caller_who_hung_up_in_that_moment_leaves_the_agent_free(house: House)
     assert house.line.agents()[0].state is not AgentState.ON_CALL
 
 
+@pytest.mark.parametrize("unsure", [False, True])
+def test_who_hangs_up_while_the_agent_s_call_is_being_placed_does_not_leave_it_ringing(
+    house: House, monkeypatch: pytest.MonkeyPatch, unsure: bool
+) -> None:
+    """The errand to hang it up may be done before the network knows of the call, and is then done for nothing."""
+    _, attempt = matched(house)
+
+    def originate(outgoing: Outgoing) -> None:
+        house.line.ended(Caller("c1", NUMBER), Outcome.ANSWERED, "")
+        house.work()
+        assert house.network.hung_up == [outgoing.call]
+        house.network.hung_up.clear()
+        if unsure:
+            raise Unsure("no answer in time")
+
+    monkeypatch.setattr(house.network, "originate", originate)
+    verbs.dial(house.parts, attempt, "agent")
+    assert house.network.hung_up == [f"{attempt}-a"]
+
+
 def test_only_the_customer_s_phone_is_listened_to_and_only_where_the_queue_says_so(
     redis: redis_py.Redis, redis_url: str, tmp_path: Path
 ) -> None:
     shutil.copytree(FLOWS, tmp_path, dirs_exist_ok=True)
     rules = tmp_path / "queues.yaml"
-    rules.write_text(rules.read_text().replace("  callbacks:\n", "  callbacks:\n    detect_machine: true\n", 1))
+    rules.write_text(rules.read_text().replace("detect_machine: false", "detect_machine: true"))
     house = House(redis_url, tmp_path)
     house.agent()
     attempt = house.attempt_of(house.book())
