@@ -24,6 +24,7 @@ SAID = {
     "bueno": ("es", "Bueno, ¿quién habla?", "human"),
     "company": ("pt-BR", "Padaria Central, bom dia.", "human"),
     "maria": ("en", "Hello, this is Maria speaking.", "human"),
+    "department": ("en", "Aurora Telecom, commercial department, Maria speaking, good morning.", "machine"),
     "silence": ("", "", "unsure"),
     "voicemail": (
         "pt-BR",
