@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from company import MUSIC, Company, Desk, unbroken
+from company import MUSIC, Company, Desk, breaks
 from rig import Call, Reject, Ring, until
 from stories import Told, story, tell_all
 
@@ -149,7 +149,7 @@ def test_fields_in_a_display_name_end_no_other_call(desk: Desk) -> None:
     assert known
     assert known.state is CallState.UP
     assert desk.entry_is("waiting").call == waits
-    assert unbroken(bystander, MUSIC, since, time.monotonic() - 0.2)
+    assert breaks(bystander, MUSIC, since, time.monotonic() - 0.2) == []
 
 
 # What a telephone of ours can choose

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from company import CUSTOMER, MUSIC, Desk
-from rig import Call
+from rig import Call, until
 from stories import Told, story, tell_all
 
 from callback.model import AgentState
@@ -59,7 +59,7 @@ def test_a_caller_of_the_second_node_talks_with_an_agent_of_the_first_who_hangs_
 def test_who_called_at_one_node_is_rung_back_at_the_node_of_the_agent(desk: Desk) -> None:
     caller = far_caller(desk)
     caller.press("1")
-    desk.entry_is("waiting")
+    until(lambda: desk.entry().mode == "callback", "his place is kept", desk.told)
     caller.hang_up()
     desk.agent()
     agent = desk.talks()
