@@ -116,3 +116,10 @@ def test_the_list_of_agents_says_in_words_why_one_is_paused(shell: Shell, run: R
     shell.agent("ana", ("sales",))
     shell.line.phone("sim:ana", PhoneState.GONE)
     assert "paused (phone not connected)" in run("agent", "list").output
+
+
+def test_a_network_that_is_not_ours_keeps_no_recordings_here(run: Run, tmp_path: Path) -> None:
+    result = run("talk", "recording", "t1", "--out", str(tmp_path / "t1.wav"))
+    assert result.exit_code == 1
+    assert "the telephone network is simulator, which keeps no recordings here" in result.output
+    assert not (tmp_path / "t1.wav").exists()

@@ -194,3 +194,20 @@ def settings_in(folder: Path, **more: str) -> Settings:
         "RETORNO_ASTERISK_FILE": str(folder / "asterisk.yaml"),
     }
     return load({**usual, **more}, None)
+
+
+def test_recordings_that_we_could_not_remove_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = Node("one", Address("127.0.0.1", 5060), home=tmp_path)
+    assert list(check.recordings_of(node)) == []  # none yet, or another machine's
+    node.recordings.mkdir(parents=True)
+    assert list(check.recordings_of(node)) == []
+    monkeypatch.setattr("os.access", lambda path, how: False)  # root may always
+    found = only(check.recordings_of(node))
+    assert (found.level, "kept for ever" in found.what) == (Level.FAIL, True)
+
+
+def test_speech_is_tried_in_every_language_of_the_site(tmp_path: Path) -> None:
+    fails = settings_in(tmp_path, RETORNO_SPEECH_COMMAND="false")
+    found = list(check.speech_of(fails, ["pt-BR", "es"]))
+    assert [one.what.split(":")[0] for one in found] == ["pt-BR cannot be spoken", "es cannot be spoken"]
+    assert only(check.speech_of(settings_in(tmp_path), ["en"])).level in (Level.OK, Level.WARN)  # WARN: a busy machine
