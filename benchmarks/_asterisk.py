@@ -10,6 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -57,6 +58,17 @@ class Exchange:
         """What was measured with, in one line."""
         version = self.node.cli("core show version").split(" built")[0].removeprefix("Asterisk ")
         return f"{setting(self.home.env['REDIS_URL'])}, Asterisk {version}"
+
+    def webhooks(self) -> tuple[float, float]:
+        """How many our web server has answered so far, and the seconds that it took in all."""
+        with urllib.request.urlopen(f"{self.home.url}/metrics", timeout=5) as answer:  # noqa: S310 - our own loopback address
+            lines = answer.read().decode().splitlines()
+        found = dict.fromkeys(("count", "sum"), 0.0)
+        for line in lines:
+            for name in found:
+                if line.startswith(f'retorno_webhook_seconds_{name}{{provider="asterisk"}}'):
+                    found[name] = float(line.rpartition(" ")[2])
+        return found["count"], found["sum"]
 
     def processes(self) -> dict[str, list[int]]:
         """The processes that last, by what they are."""

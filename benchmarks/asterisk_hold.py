@@ -14,7 +14,6 @@ import json
 import subprocess
 import sys
 import time
-import urllib.request
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -121,12 +120,12 @@ def play(place: Exchange, number: str, cost: Cost, callers: int, seconds: float,
         assert len(place.node.channels()) >= callers, "all are there"
         kinds = place.processes()
         used, own = {kind: cpu_s(pids) for kind, pids in kinds.items()}, time.process_time()
-        posted, begun = webhooks(place), time.monotonic()
+        posted, begun = place.webhooks()[0], time.monotonic()
         bird.gaps()
         _pass(crowd, seconds, leaves_s)
         cost.gaps += bird.gaps()
         cost.seconds += time.monotonic() - begun
-        cost.webhooks += webhooks(place) - posted
+        cost.webhooks += place.webhooks()[0] - posted
         cost.crowd_cpu += time.process_time() - own
         for kind, pids in kinds.items():
             cost.cpu[kind] = cost.cpu.get(kind, 0.0) + cpu_s(pids) - used[kind]
@@ -141,14 +140,6 @@ def _pass(crowd: Crowd, seconds: float, leaves_s: float) -> None:
         time.sleep(max(0.0, begun + n * leaves_s - time.monotonic()))
         crowd.turn_over()
     time.sleep(max(0.0, begun + seconds - time.monotonic()))
-
-
-def webhooks(place: Exchange) -> float:
-    """How many our web server has answered so far."""
-    with urllib.request.urlopen(f"{place.home.url}/metrics", timeout=5) as answer:  # noqa: S310 - our own loopback address
-        lines = answer.read().decode().splitlines()
-    wanted = 'retorno_webhook_seconds_count{provider="asterisk"}'
-    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(wanted))
 
 
 def speak_ahead(place: Exchange, places: int) -> None:

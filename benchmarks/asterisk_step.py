@@ -85,10 +85,12 @@ def main() -> None:
     found: dict[str, list[float | None]] = {name: [] for name in SIDES}
     with exchange(rival=NATIVE, modules=("app_read",)) as place:
         list(play(place, MENUS, min(4, said.callers), 2, chance))  # warm: flows read, connections open
+        before = place.webhooks()
         for turn in range(said.rounds):
             names = list(SIDES)[turn % len(SIDES) :] + list(SIDES)[: turn % len(SIDES)]
             for name in names:
                 found[name] += play(place, SIDES[name], said.callers, said.steps, chance)
+        webhooks, seconds = (now - then for now, then in zip(place.webhooks(), before, strict=True))
         print(place.setting())
     print(f"{said.callers} calls at once, {said.rounds * said.callers * said.steps} steps of each side")
     rows: list[list[object]] = []
@@ -98,6 +100,7 @@ def main() -> None:
         p50[name] = quantile(times, 0.5)
         rows.append([name, *(quantile(times, share) for share in (0.5, 0.95, 0.99)), max(times), steps.count(None)])
     print(table(("ms, key to prompt", "p50", "p95", "p99", "max", "lost"), rows))
+    print(f"of ours the web server took {1000 * seconds / webhooks:.2f} ms, on average of all webhooks")
     print(f"ratio: ours / native Read = {p50['ours'] / p50['native Read']:.2f} at p50")
     print(f"ratio: ours / native Background = {p50['ours'] / p50['native Background']:.2f} at p50")
 
