@@ -249,7 +249,7 @@ def test_whatever_globals_he_writes_calls_go_on_as_before(company: Company, mana
         "CPLAYBACKSTOPKEY",
     ]
     for name in names:
-        act(manager, "Setvar", Variable=f"GLOBAL({name})", Value="1")
+        act(manager, "Setvar", Variable=name, Value="1")
     act(manager, "Setvar", Variable="CURLOPT(proxy)", Value="127.0.0.1:9")
     act(manager, "Setvar", Variable="CURLOPT(hashcompat)", Value="yes")
     try:
@@ -269,7 +269,7 @@ def test_whatever_globals_he_writes_calls_go_on_as_before(company: Company, mana
         assert company.errors() == errors
     finally:
         for name in names:
-            act(manager, "Setvar", Variable=f"GLOBAL({name})", Value="")
+            act(manager, "Setvar", Variable=name, Value="")
 
 
 # Commands in Redis, and files
