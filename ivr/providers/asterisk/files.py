@@ -28,7 +28,7 @@ from ivr.providers.asterisk.nodes import Node, Phone, Site, Trunk, peer
 
 # Least privilege, as the control process needs it: events of calls and devices, and (`system`) that the node has booted;
 # originate, redirect and hang up, and look.
-AMI_READ = ("system", "call", "user")
+AMI_READ = ("system", "call")
 AMI_WRITE = ("call", "originate", "reporting")
 AMI_EVENTS = tuple(sorted({*events.HEARD, "FullyBooted"}))
 FILE_MODE = 0o640  # passwords stand in some; the group is Asterisk's
@@ -154,12 +154,9 @@ def _dialplan_values(site: Site, node: Node, settings: Settings) -> dict[str, An
         "webs": site.webs,
         "webhook_key": passwords.webhook(settings, node.name),
         "fallback": site.fallback_dial(node.name),
-        "trunk": site.outgoing if site.has_trunk(node.name, site.outgoing) else "",
         "languages": site.languages,
         "http_timeout": site.http_timeout,
         "sounds": node.sounds,
-        "phones": [phone for phone in site.phones.values() if phone.node == node.name],
-        "peers": [peer(name) for name in site.nodes if name != node.name],
     }
 
 
