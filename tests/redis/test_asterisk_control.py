@@ -57,3 +57,21 @@ def test_a_process_that_has_lost_a_thread_ends(
         control.serve(stop)
     stop.set()
     late.cancel()
+
+
+def test_a_stop_in_the_midst_of_a_round_is_no_death(
+    redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands = Hands(
+        Settings(secret_key="a secret key of forty characters, for tests", data_dir=tmp_path), redis, cast(Calls, None)
+    )
+    control, stop = Control(hands, Site((), {"node1": NODE}), NODE, lambda *_: None, lambda *_: None), threading.Event()
+
+    def turn(_: Control) -> None:
+        stop.set()
+        for thread in threading.enumerate():
+            if thread.name == "heartbeat":
+                thread.join(10)
+
+    monkeypatch.setattr(Control, "_turn", turn)
+    control.serve(stop)

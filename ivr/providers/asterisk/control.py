@@ -133,7 +133,8 @@ class Control:
             thread.start()
         while not stop.wait(TURN_S):
             self._turn()
-            if dead := [thread.name for thread in (*threads, *self._ami.threads) if not thread.is_alive()]:
+            dead = [thread.name for thread in (*threads, *self._ami.threads) if not thread.is_alive()]
+            if dead and not stop.is_set():  # in this order: at a stop they end, too
                 raise RuntimeError(f"{', '.join(dead)} died: this process ends, for another to take its place")
         for thread in threads:
             thread.join()
