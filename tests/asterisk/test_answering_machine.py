@@ -53,19 +53,18 @@ def phones() -> Iterator[Phones]:
         yield many
 
 
-def spoken(lang: str, text: str, folder: Path) -> bytes:
-    """A third of a second of silence, then the text, as a voice says it."""
+def spoken(lang: str, text: str, file: Path) -> bytes:
+    """A third of a second of silence, then the text, as a voice says it into `file`."""
     if not text:
         return b""
-    file = folder / "said.ulaw"
-    sounds_from(Settings()).engine.speak(text, lang, file, 10.0)
+    sounds_from(Settings()).engine.speak(text, lang, file, 60.0)
     return b"\xff" * 2400 + file.read_bytes()
 
 
 @pytest.mark.parametrize("who", SAID)
 def test_what_the_node_takes_it_for(lab: Lab, web: Web, phones: Phones, who: str, tmp_path: Path) -> None:
     lang, text, expected = SAID[who]
-    said = Answer(says=spoken(lang, text, tmp_path))
+    said = Answer(says=spoken(lang, text, tmp_path / "said.ulaw"))
     ana = phones.add("ana", lab.node.sip, secret=lab.secret("ana"), registers=True, behaviour=said)
     web.tell(f"{who}-c", gather(open=sounds(600)), bye())
     lab.originate(f"{who}-c", "PJSIP/ana", Variable="RETORNO_LISTEN=1")
@@ -103,7 +102,7 @@ def rung_back(desk: Desk, who: str) -> tuple[Call, Call]:
     agent = desk.talks()
     lang, text, _ = SAID[who]
     customer = desk.rings_back()
-    said = spoken(lang, text, desk.company.folder)
+    said = spoken(lang, text, desk.company.folder / f"{desk.queue}.ulaw")
     customer.answer().say(said, repeats=False)
     return agent, customer
 
