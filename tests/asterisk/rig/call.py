@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from . import sound
 from .leg import End, Leg, State
+from .sip import Address
 
 if TYPE_CHECKING:
     from .phones import Phone
@@ -49,6 +50,11 @@ class Call:
     def began_at(self) -> float:
         """When the INVITE was sent or came."""
         return self._leg.began_at
+
+    @property
+    def at(self) -> Address:
+        """The server at the other end."""
+        return self._leg._to
 
     @property
     def ringing_at(self) -> float:

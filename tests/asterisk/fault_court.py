@@ -1,0 +1,182 @@
+"""What came of a day of faults on real telephones: the judge of the simulator's fault run reads the events, and here the record
+is made from what the telephones saw; besides, whether somebody on the phone was left in silence.
+
+Law: an attempt was rung as often as its phone got an INVITE, and two have met when the agent's phone heard the customer's voice.
+The line's own word counts for nothing but the events, which are what is judged.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from company import CUSTOMER, Company
+from fault_people import Leg, People, Person
+from faults.judge import Record, Violation, judge
+from rig import Call
+
+from callback.keys import Keys
+from callback.model import EntryState
+from ivr.events import Event, EventType
+from ivr.providers.asterisk.registry import Registry
+
+SILENCE_S = 5.0
+"""Nobody on the phone hears nothing for longer. The music for a slow step begins with 1.2 s of silence; who types ahead of the
+prompts, as these people do, passes three steps without hearing one; and a menu waits for a key for 1 s."""
+LATE_MS = 30_000
+"""A lease that runs out is found so much later, with everything being killed."""
+CLOCKS_MS = 10
+"""An INVITE may seem to come so much before the event that tells of it, which is written first: two clocks are read."""
+IDLE = ("ready", "paused", "offline")
+
+
+def trial(company: Company, people: People) -> tuple[list[Violation], Record]:
+    """All that went wrong, and what is known of the day."""
+    events = company.events()
+    record, doubled = _record(company, people, events)
+    found, _ = judge(record)
+    return [*found, *doubled, *_silences(people)], record
+
+
+def left_over(company: Company) -> list[str]:
+    """Who is still in line, due, in an attempt or on the phone."""
+    line, keys = company.parts.line, Keys(company.settings.tenant)
+    left = [f"{entry.id} waits in {queue}" for queue in line.queues() for entry in line.waiting(queue, 100)]
+    for state in (EntryState.RESERVED, EntryState.DIALING, EntryState.CONNECTED, EntryState.SCHEDULED):
+        left += [
+            f"{entry} is {state}" for entry in map(str, company.parts.redis.zrange(keys.of("entries", state), 0, 100))
+        ]
+    left += [f"{agent.id} is {agent.state}" for agent in line.agents() if agent.state not in IDLE]
+    registry = Registry(company.parts.redis, company.settings.tenant)
+    for name, node in company.nodes.items():
+        left += [f"call {call} is registered at {name}" for call in registry.calls(name)]
+        left += [f"up: {channel}" for channel in node.cli("core show channels concise").splitlines() if "!" in channel]
+    return left
+
+
+def story(people: People, record: Record, wronged: Violation) -> str:
+    """For people: what is known of the caller or entry that a violation names."""
+    began = people.people[0].story[0][0]
+    entries = {event.entry for event in record.events if event.entry and event.entry in wronged.what}
+    entries |= {event.entry for event in record.events if event.attempt and event.attempt in wronged.what} - {""}
+    lines = [
+        f"    {e.at_ms} {e.type} {e.call} {e.attempt} {e.agent} {e.data}" for e in record.events if e.entry in entries
+    ]
+    numbers = {record.born[entry]["number"] for entry in entries if entry in record.born}
+    for person in people.people:
+        if person.number in numbers or person.number in wronged.what:
+            lines += [f"    {at - began:7.2f} {person.number} ({person.kind}) {what}" for at, what in person.story]
+    return "\n".join([f"{wronged.kind}: {wronged.what}", *lines[-40:]])
+
+
+def kept(company: Company, told: str) -> Path:
+    """Where all that the parts, the nodes and Redis have written of a day is kept, for whoever looks into it."""
+    folder = Path(tempfile.mkdtemp(prefix="retorno-faults-")) / "company"
+    ignored = shutil.ignore_patterns("*.sock", "music", "sounds", "data")
+    shutil.copytree(company.folder, folder, symlinks=True, ignore=ignored)
+    (folder / "told.txt").write_text(told)
+    return folder
+
+
+def _record(company: Company, people: People, events: list[Event]) -> tuple[Record, list[Violation]]:
+    keys, line = Keys(company.settings.tenant), company.parts.line
+    joined = [event.entry for event in events if event.type is EventType.ENTRY_JOINED]
+    rows = company.parts.redis.pipeline(transaction=False)
+    for entry in joined:
+        rows.hgetall(keys.of("entry", entry))
+    born = dict(zip(joined, rows.execute(), strict=True))
+    offset = time.time() - time.monotonic()
+    rung = list(_attempts(people.legs, events, born, offset))
+    record = Record(
+        events,
+        born,
+        line.queues(),
+        {agent.id: (agent.queues, frozenset()) for agent in line.agents()},
+        [(at_ms, leg.number, call) for at_ms, leg, call in rung],
+        list(_twice(people.legs, offset)),
+        [
+            (int((heard + offset) * 1000), call.rpartition("-")[0], ())
+            for _, leg, call in rung
+            if call.endswith("-a") and (heard := leg.call.first_heard(CUSTOMER)) is not None
+        ],
+        _on_the_way(events),
+        {},
+        left_over(company),
+        slowest_ms=LATE_MS,
+    )
+    often: defaultdict[str, list[str]] = defaultdict(list)
+    for at_ms, leg, call in rung:
+        often[call].append(f"{leg.number} at {at_ms}, {leg.call.state}, {leg.call.ended}, {leg.call.shown('Call-ID')}")
+    unasked = often.pop("", [])
+    doubled = [Violation("rung twice", f"{call}: {rings}") for call, rings in often.items() if len(rings) > 1]
+    doubled += [Violation("rung unasked", ring) for ring in unasked]
+    return record, doubled
+
+
+def _attempts(
+    legs: Iterable[Leg], events: list[Event], born: dict[str, dict[str, str]], offset: float
+) -> Iterator[tuple[int, Leg, str]]:
+    """Each INVITE with the call, `<attempt>-<leg>`, that it must have been for: the last one begun to this phone before it."""
+    agents = {event.attempt: event.agent for event in events if event.type is EventType.MATCHED}
+    begun: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
+    for event in events:
+        if event.type is EventType.DIAL_BEGUN:
+            customer = event.call.endswith("-c")
+            begun[born[event.entry]["number"] if customer else agents[event.attempt]].append((event.at_ms, event.call))
+    for leg in legs:
+        at_ms = int((leg.call.began_at + offset) * 1000)
+        before = [call for begun_ms, call in begun[leg.number] if begun_ms <= at_ms + CLOCKS_MS]
+        yield at_ms, leg, before[-1] if before else ""
+
+
+def _twice(legs: Iterable[Leg], offset: float) -> Iterator[tuple[int, str, str]]:
+    """INVITEs to a phone that was still rung, or talking, by another call of ours."""
+    by_number: defaultdict[str, list[Call]] = defaultdict(list)
+    for leg in legs:
+        by_number[leg.number].append(leg.call)
+    for number, calls in by_number.items():
+        for first, second in itertools.pairwise(sorted(calls, key=lambda call: call.began_at)):
+            if first.ended is None or first.ended.at > second.began_at:
+                yield int((second.began_at + offset) * 1000), number, number
+
+
+def _on_the_way(events: list[Event]) -> set[tuple[str, str]]:
+    """(customer's call, attempt) of talks that ended within a second: somebody put down on his way into the room."""
+    connected = {event.attempt: event.at_ms for event in events if event.type is EventType.CONNECTED}
+    return {
+        (event.call, event.attempt)
+        for event in events
+        if event.type is EventType.COMPLETED and event.at_ms - connected.get(event.attempt, 0) < 1_000
+    }
+
+
+def _silences(people: People) -> Iterator[Violation]:
+    for person in people.people:
+        for number, call in enumerate(person.calls, start=1):
+            yield from _silence(call, person.number, person.vanished.get(number, float("inf")), person)
+    for leg in people.legs:
+        if leg.phone.name not in people.agents:
+            yield from _silence(leg.call, leg.number, float("inf"), None)
+
+
+def _silence(call: Call, number: str, until: float, person: Person | None) -> Iterator[Violation]:
+    """Stretches without a sound while the call was up."""
+    if not call.up_at:
+        return
+    end = min(call.ended.at if call.ended else time.monotonic(), until)
+    edges = [call.up_at, *(edge for _, since, to in call.heard() for edge in (since, to) if edge < end), end]
+    for since, to in zip(edges[::2], edges[1::2], strict=False):
+        if to - since > SILENCE_S:
+            kind = person.kind if person else "rung back"
+            heard = [f"{hertz} for {b - a:.2f}" for hertz, a, b in call.heard() if since - 2 < b and a < to + 2]
+            breaks = sum(gap > 0.5 for gap in call.gaps())
+            yield Violation(
+                "silence",
+                f"{number} ({kind}): {to - since:.1f} s, {since - call.up_at:.1f} s after it was up, at {since:.1f}; "
+                f"round it {heard[:12]}; {breaks} breaks of the stream, the worst {call.worst_gap:.1f} s",
+            )
