@@ -26,6 +26,7 @@ __all__ = ["Swept", "Task", "reconcile", "sweep"]
 log = structlog.get_logger()
 
 LOOK_MS = 120_000  # a talk that is up is looked at this often
+MEET_MS = 5_000  # and one whose customer has not been brought to his agent yet, this often
 RING_MORE_MS = 10_000  # a leg that still rings past its deadline
 UNSURE_MS = 5_000  # the provider did not answer
 
@@ -114,6 +115,10 @@ def _look_for_talk(line: Line, provider: Provider, attempt: Attempt, entry: Entr
             if state == EntryState.COMPLETED:
                 line.enqueue(Task("hang_up", call=customer if leg is Leg.AGENT else attempt.agent_call))
             return
+    if not attempt.met:  # the errand to bring him was lost, or is on its way: bringing somebody twice is harmless
+        line.store.extend(attempt.id, now + MEET_MS, now)
+        line.enqueue(Task("connect", attempt=attempt.id))
+        return
     line.store.extend(attempt.id, now + LOOK_MS, now)
     if now - attempt.connected_ms > line.queue(entry.queue).talk_limit_ms:
         log.warning("talk_limit", attempt=attempt.id)

@@ -229,6 +229,7 @@ class Attempt:
     customer_call: str = ""  # order live: the caller's own call
     placed: frozenset[Leg] = frozenset()  # the legs whose call was placed
     connected_ms: int = 0
+    met: bool = False  # the customer has been sent to where the agent is
     over: str = ""  # why it ended; empty while it runs
     moved_entry: str = ""  # ended by a transfer: the place that its customer was given, in `moved_queue`
     moved_queue: str = ""

@@ -193,6 +193,7 @@ def attempt_of(name: str, row: Mapping[str, str]) -> Attempt:
         customer_call=row["customer_call"],
         placed=frozenset(leg for leg in Leg if row[f"{leg}_placed"] == "1"),
         connected_ms=int(row["connected_ms"]),
+        met=row.get("met") == "1",
         over=row["over"],
         moved_entry=row.get("moved_entry", ""),
         moved_queue=row.get("moved_queue", ""),

@@ -8,6 +8,7 @@ local ARG = {unpack(ARGV, 4)}
 local KEEP_S = 86400          -- an ended entry or attempt answers late messages for a day
 local STREAM_LIMIT = 1000000  -- about two busy days; the projector is seconds behind, not days
 local LOOK_AGAIN_MS = 120000  -- a talk is looked at this often, in case its end was never reported
+local MEET_MS = 5000          -- who accepted is looked at this often, until the customer is with him
 
 local function key(name, part) return PREFIX .. KEY[name] .. (part or '') end
 
@@ -252,10 +253,10 @@ end
 
 -- Attempts --------------------------------------------------------------------------------------------------------
 
--- A longer (or the next leg's) lease for a running attempt.
-local function lease(t, e, a, deadline, changes)
+-- The deadline of a running attempt whose entry goes to `state`, or stays in it.
+local function due(t, e, a, state, deadline, changes)
   set('attempt', t, {deadline_ms = deadline})
-  move_entry(e, 'dialing', deadline, changes)
+  move_entry(e, state, deadline, changes)
   if a then redis.call('ZADD', key('agents', a.state), 'XX', int(deadline), a.id) end
 end
 
@@ -289,10 +290,10 @@ end
 -- Agent and entry talk from now on.
 local function connect(t, e, a)
   local hold = e.held_ms ~= '0' and NOW - tonumber(e.held_ms) or 0
-  set('attempt', t, {connected_ms = NOW, deadline_ms = NOW + LOOK_AGAIN_MS, c_mode = e.mode, c_wait_ms = waited(e),
+  set('attempt', t, {connected_ms = NOW, deadline_ms = NOW + MEET_MS, c_mode = e.mode, c_wait_ms = waited(e),
     c_hold_ms = hold})
-  move_entry(e, 'connected', NOW + LOOK_AGAIN_MS)
-  move_agent(a, 'on_call', NOW + LOOK_AGAIN_MS, '', {misses = 0})
+  move_entry(e, 'connected', NOW + MEET_MS)
+  move_agent(a, 'on_call', NOW + MEET_MS, '', {misses = 0})
   event('connected', {call = e.call, queue = e.queue, entry = e.id, agent = a.id, attempt = t.id},
     'mode', e.mode, 'chosen', chosen(e), 'wait_ms', waited(e), 'hold_ms', hold,
     'target_ms', rule(e.queue).target_ms, 'line_ms', e.line_ms)

@@ -27,9 +27,9 @@ set('attempt', t, {['answer_' .. leg] = answer, leg = second})
 local deadline = NOW + rule(e.queue).reserve_ms
 if leg == 'agent' then
   set('agent', a, {misses = 0})
-  lease(t, e, a, deadline)
+  due(t, e, a, 'dialing', deadline)
 else
-  lease(t, e, a, deadline, {mode = 'live', call = t.customer_call, held_ms = NOW})
+  due(t, e, a, 'dialing', deadline, {mode = 'live', call = t.customer_call, held_ms = NOW})
   heard_by(e, tonumber(heard))
 end
 return {answer, second}

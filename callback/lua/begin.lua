@@ -11,7 +11,7 @@ if e.state ~= 'reserved' and e.state ~= 'dialing' then return false end
 local rules = rule(e.queue)
 local ring = leg == 'agent' and rules.ring_agent_ms or rules.ring_customer_ms
 set('attempt', t, {begun = leg, [leg .. '_placed'] = '1'})
-lease(t, e, a, NOW + ring + rules.accept_ms + tonumber(margin))
+due(t, e, a, 'dialing', NOW + ring + rules.accept_ms + tonumber(margin))
 local kind, whose = leg == 'agent' and 'agent' or 'entry', leg == 'agent' and a or e
 local left_up = whose.last_call or ''
 set(kind, whose, {last_call = t[leg .. '_call']})

@@ -4,7 +4,5 @@
 local id, deadline = ARG[1], tonumber(ARG[2])
 local t, e, a = running(id)
 if not t or (e.state ~= 'dialing' and e.state ~= 'connected') then return 0 end
-set('attempt', t, {deadline_ms = deadline})
-move_entry(e, e.state, deadline)
-if a then redis.call('ZADD', key('agents', a.state), 'XX', int(deadline), a.id) end
+due(t, e, a, e.state, deadline)
 return 1

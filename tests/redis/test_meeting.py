@@ -63,6 +63,25 @@ def test_the_sweep_takes_nothing_for_a_talk_in_which_the_two_have_not_met(world:
     assert world.state(entry) is (EntryState.RESERVED if who == "agent" else EntryState.ABANDONED)
 
 
+def test_a_caller_whom_nobody_has_brought_to_his_agent_is_brought_again_soon(world: World) -> None:
+    """The errand was lost with its worker. Once he is there, the talk is looked at as any other."""
+    entry, attempt = accepted(world)
+
+    def look_after(ms: int) -> list[Task]:
+        world.tasks.clear()
+        world.clock.advance(ms)
+        dispatch.reconcile(world.line, world.network, dispatch.sweep(world.line))
+        return [task for task in world.tasks if task.verb == "connect"]
+
+    again = [Task("connect", attempt=attempt)]
+    assert look_after(4_999) == []
+    assert look_after(1) == again
+    assert look_after(5_000) == again
+    world.line.entered(Caller("c1", entry=entry, attempt=attempt, room=attempt))
+    assert look_after(120_000) == []
+    assert world.state(entry) is EntryState.CONNECTED
+
+
 def test_one_who_was_sent_into_the_room_twice_has_met_once_and_then_completes(world: World) -> None:
     entry, attempt = accepted(world)
     caller = Caller("c1", entry=entry, attempt=attempt, room=attempt)
