@@ -20,6 +20,8 @@ from _asterisk import CALLER, LINE, Exchange, exchange
 from _measure import quantile, table, until
 from rig import Call, Phone
 
+from callback.model import AgentState
+
 AIM_P50_MS = 20.0
 TALK_S = (0.12, 1.12)
 WAITING = 4
@@ -57,6 +59,7 @@ class Side:
     agents: list[Phone]
     open: Callable[[], None] = lambda: None
     close: Callable[[], None] = lambda: None
+    closed: Callable[[], bool] = lambda: True
     waits_s: list[float] = field(default_factory=list)
 
 
@@ -137,7 +140,7 @@ def play(place: Exchange, side: Side, talks: int, chance: random.Random) -> None
         side.close()
     if errors:
         raise errors[0]
-    until(lambda: not place.node.channels(), "all calls are over")
+    until(lambda: not place.node.channels() and side.closed(), "all calls are over and the agents have gone")
 
 
 def main() -> None:
@@ -189,7 +192,11 @@ def ours(place: Exchange, names: list[str]) -> Side:
         for name in names:
             line.sign_out(name)
 
-    return Side("ours", LINE, "1", [place.desk(name) for name in names], sign_in, sign_out)
+    def offline() -> bool:
+        """The line hears of the end of the last calls a moment after they have ended."""
+        return all(agent.state is AgentState.OFFLINE for agent in line.agents())
+
+    return Side("ours", LINE, "1", [place.desk(name) for name in names], sign_in, sign_out, offline)
 
 
 if __name__ == "__main__":
