@@ -12,15 +12,12 @@ import hmac
 import ipaddress
 import os
 import re
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from string import Formatter
 from typing import Any, Literal
-from urllib.parse import urlsplit
-from zoneinfo import available_timezones
 
+from ivr import setting_forms as forms
 from ivr.clock import Clock, ScaledClock, SystemClock
 from ivr.errors import ConfigError
 
@@ -30,7 +27,6 @@ MASK = "********"
 DEMO_SECRET = "demo only: never use this secret to answer a real telephone"  # noqa: S105 - public, refused outside the demo
 SECRET_MIN = 32
 CLOCK_FILE = "clock"
-SPEECH_PLACES = ("lang", "voice", "speed", "text_file", "out")
 
 ProviderName = Literal["simulator", "twilio", "asterisk"]
 
@@ -111,160 +107,76 @@ class Variable:
     secret: bool = False
 
 
-def _text(text: str) -> str:
-    return text
-
-
-def _name(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", text):
-        raise ValueError("expected 1 to 32 of a-z, 0-9, - and _")
-    return text
-
-
-def _number(low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isdecimal() or not low <= int(text) <= high:
-            raise ValueError(f"expected a whole number from {low} to {high}")
-        return int(text)
-
-    return read
-
-
-def _choice(*words: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"expected one of {', '.join(words)}")
-        return text
-
-    return read
-
-
-def _flag(text: str) -> bool:
-    return _choice("0", "1")(text) == "1"
-
-
-def _list(text: str) -> tuple[str, ...]:
-    return tuple(part for part in (p.strip() for p in text.split(",")) if part)
-
-
-def _countries(text: str) -> frozenset[str]:
-    found = frozenset(_list(text))
-    if not found or any(not re.fullmatch(r"[A-Z]{2}", code) for code in found):
-        raise ValueError("expected two-letter countries in capitals, separated by commas, as BR,PT")
-    return found
-
-
-def _country(text: str) -> str:
-    return next(iter(_countries(text))) if "," not in text else _choice("a single country")(text)
-
-
-def _prefixes(text: str) -> tuple[str, ...]:
-    found = _list(text)
-    if any(not re.fullmatch(r"\+\d{1,12}", prefix) for prefix in found):
-        raise ValueError("expected international prefixes separated by commas, as +55900,+5511300")
-    return found
-
-
-def _hosts(text: str) -> frozenset[str]:
-    found = frozenset(_list(text))
-    if any("/" in host or " " in host for host in found):
-        raise ValueError("expected host names separated by commas, without https://")
-    return found
-
-
-def _timezone(text: str) -> str:
-    if text not in available_timezones():
-        raise ValueError("expected the name of a time zone, as America/Sao_Paulo")
-    return text
-
-
-def _url(*schemes: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        parts = urlsplit(text)
-        if parts.scheme not in schemes or not (parts.netloc or parts.scheme == "unix"):
-            raise ValueError(f"expected a URL that begins with {' or '.join(s + '://' for s in schemes)}")
-        return text.rstrip("/")
-
-    return read
-
-
-def _clock(text: str) -> str:
-    if text and not re.fullmatch(r"scaled:\d{1,15}:\d{1,3}(\.\d{1,3})?", text):
-        raise ValueError("expected nothing, or scaled:<epoch ms>:<speed>, as scaled:1773147600000:10")
-    return text
-
-
-def _command(text: str) -> str:
-    try:
-        words = shlex.split(text)
-        unknown = {name for word in words for _, name, _, _ in Formatter().parse(word) if name is not None}
-    except ValueError as err:
-        raise ValueError(f"cannot be read as a command: {err}") from None
-    if unknown := unknown - set(SPEECH_PLACES):
-        places = ", ".join("{" + name + "}" for name in SPEECH_PLACES)
-        raise ValueError(f"{{{min(unknown)}}} is not known; expected {places}; the text comes on standard input")
-    if not words:
-        raise ValueError("expected a command that reads a text and writes a WAV file")
-    return text
-
-
-def _voices(text: str) -> str:
-    if any(not re.fullmatch(r"[a-z]{2}(-[A-Z]{2})?=[\w./+-]+", pair) for pair in text.split(",")):
-        raise ValueError("expected language=voice with commas between, as pt-BR=pt-br,en=en-us")
-    return text
-
-
-_redis_url = _url("redis", "rediss", "unix")
+_redis_url = forms.url("redis", "rediss", "unix")
 
 VARIABLES: tuple[Variable, ...] = (
-    Variable("RETORNO_TENANT", "tenant", _name, "Prefix of all Redis keys; one call centre is one tenant."),
+    Variable("RETORNO_TENANT", "tenant", forms.name, "Prefix of all Redis keys; one call centre is one tenant."),
     Variable("RETORNO_DATA_DIR", "data_dir", Path, "Where the embedded Redis keeps its files. Mode 0700."),
     Variable(
         "RETORNO_SECRET_KEY",
         "secret_key",
-        _text,
+        forms.as_it_is,
         "Signs webhooks and jobs and hides numbers in the log. Make one with `retorno secret`.",
         secret=True,
     ),
-    Variable("RETORNO_API_TOKEN", "api_token", _text, "Bearer token of the API. Needed off loopback.", secret=True),
     Variable(
-        "RETORNO_PUBLIC_URL", "public_url", _url("http", "https"), "How the phone network reaches us, behind any proxy."
+        "RETORNO_API_TOKEN", "api_token", forms.as_it_is, "Bearer token of the API. Needed off loopback.", secret=True
     ),
-    Variable("RETORNO_HOST", "host", _text, "Address the web server listens on."),
-    Variable("RETORNO_PORT", "port", _number(0, 65535), "Port the web server listens on."),
-    Variable("RETORNO_WEB_PROCESSES", "web_processes", _number(1, 64), "Web processes."),
     Variable(
-        "RETORNO_WEB_THREADS", "web_threads", _number(2, 1000), "Threads of each web process; an open board holds one."
+        "RETORNO_PUBLIC_URL",
+        "public_url",
+        forms.url("http", "https"),
+        "How the phone network reaches us, behind any proxy.",
     ),
-    Variable("RETORNO_WORKERS", "workers", _number(1, 64), "Worker processes that place calls."),
-    Variable("RETORNO_PROVIDER", "provider", _choice("simulator", "twilio", "asterisk"), "The phone network."),
+    Variable("RETORNO_HOST", "host", forms.as_it_is, "Address the web server listens on."),
+    Variable("RETORNO_PORT", "port", forms.number(0, 65535), "Port the web server listens on."),
+    Variable("RETORNO_WEB_PROCESSES", "web_processes", forms.number(1, 64), "Web processes."),
     Variable(
-        "RETORNO_SIMULATOR_URL", "simulator_url", _url("http", "https"), "Where the simulated phone network listens."
+        "RETORNO_WEB_THREADS",
+        "web_threads",
+        forms.number(2, 1000),
+        "Threads of each web process; an open board holds one.",
+    ),
+    Variable("RETORNO_WORKERS", "workers", forms.number(1, 64), "Worker processes that place calls."),
+    Variable("RETORNO_PROVIDER", "provider", forms.choice("simulator", "twilio", "asterisk"), "The phone network."),
+    Variable(
+        "RETORNO_SIMULATOR_URL",
+        "simulator_url",
+        forms.url("http", "https"),
+        "Where the simulated phone network listens.",
     ),
     Variable("RETORNO_ASTERISK_FILE", "asterisk_file", Path, "The file of Asterisk nodes, trunks and phones."),
-    Variable("RETORNO_ASTERISK_NODE", "asterisk_node", _name, "The node whose control process runs on this machine."),
-    Variable("RETORNO_HOME_COUNTRY", "home_country", _country, "Country whose way of dialling callers use."),
-    Variable("RETORNO_TIMEZONE", "timezone", _timezone, "Time zone of the business day of all figures."),
-    Variable("RETORNO_REGIONS", "regions", _countries, "Countries we may ring: the wall against toll fraud."),
-    Variable("RETORNO_DENY_PREFIXES", "deny_prefixes", _prefixes, "International prefixes never to ring."),
+    Variable(
+        "RETORNO_ASTERISK_NODE", "asterisk_node", forms.name, "The node whose control process runs on this machine."
+    ),
+    Variable("RETORNO_HOME_COUNTRY", "home_country", forms.country, "Country whose way of dialling callers use."),
+    Variable("RETORNO_TIMEZONE", "timezone", forms.timezone, "Time zone of the business day of all figures."),
+    Variable("RETORNO_REGIONS", "regions", forms.countries, "Countries we may ring: the wall against toll fraud."),
+    Variable("RETORNO_DENY_PREFIXES", "deny_prefixes", forms.prefixes, "International prefixes never to ring."),
     Variable("RETORNO_FLOWS_DIR", "flows_dir", Path, "Folder of the flows and of queues.yaml."),
-    Variable("RETORNO_DEFAULT_FLOW", "default_flow", _text, "Flow that answers a number which no flow names."),
-    Variable("RETORNO_LOG_LEVEL", "log_level", _choice("debug", "info", "warning", "error"), "How much is logged."),
-    Variable("RETORNO_LOG_FORMAT", "log_format", _choice("text", "json"), "How a log line looks."),
-    Variable("RETORNO_CLOCK", "clock", _clock, "Empty: the wall clock. scaled:<epoch ms>:<speed> is for the demo."),
-    Variable("RETORNO_HTTP_HOSTS", "http_hosts", _hosts, "Hosts that `http` steps may ask; none by default."),
+    Variable("RETORNO_DEFAULT_FLOW", "default_flow", forms.as_it_is, "Flow that answers a number which no flow names."),
+    Variable(
+        "RETORNO_LOG_LEVEL", "log_level", forms.choice("debug", "info", "warning", "error"), "How much is logged."
+    ),
+    Variable("RETORNO_LOG_FORMAT", "log_format", forms.choice("text", "json"), "How a log line looks."),
+    Variable(
+        "RETORNO_CLOCK", "clock", forms.clock, "Empty: the wall clock. scaled:<epoch ms>:<speed> is for the demo."
+    ),
+    Variable("RETORNO_HTTP_HOSTS", "http_hosts", forms.hosts, "Hosts that `http` steps may ask; none by default."),
     Variable("RETORNO_SOUNDS_DIR", "sounds_dir", Path, "Where spoken sentences are kept as sound."),
-    Variable("RETORNO_SOUNDS_MAX_MB", "sounds_max_mb", _number(10, 1_000_000), "How large that folder may grow."),
+    Variable("RETORNO_SOUNDS_MAX_MB", "sounds_max_mb", forms.number(10, 1_000_000), "How large that folder may grow."),
     Variable(
         "RETORNO_RECORDINGS_DAYS",
         "recordings_days",
-        _number(1, 36_500),
+        forms.number(1, 36_500),
         "How long messages and recorded talks are kept.",
     ),
-    Variable("RETORNO_SPEECH_COMMAND", "speech_command", _command, "The engine: text in, WAV out (docs/speech.md)."),
-    Variable("RETORNO_SPEECH_VOICES", "speech_voices", _voices, "The engine's voice for each language."),
-    Variable("RETORNO_SPEECH_SPEED", "speech_speed", _number(80, 300), "Words per minute, where the engine asks."),
-    Variable("RETORNO_DEMO", "demo", _flag, "1: the demo, with a public secret and no real telephone."),
+    Variable(
+        "RETORNO_SPEECH_COMMAND", "speech_command", forms.command, "The engine: text in, WAV out (docs/speech.md)."
+    ),
+    Variable("RETORNO_SPEECH_VOICES", "speech_voices", forms.voices, "The engine's voice for each language."),
+    Variable("RETORNO_SPEECH_SPEED", "speech_speed", forms.number(80, 300), "Words per minute, where the engine asks."),
+    Variable("RETORNO_DEMO", "demo", forms.flag, "1: the demo, with a public secret and no real telephone."),
 )
 _BY_NAME = {row.name: row for row in VARIABLES}
 
