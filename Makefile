@@ -7,8 +7,8 @@
 
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Two processes, a test file stays in one: what a file starts (Redis, a browser, the whole installation) it starts once.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+# A test file stays in one process: what it starts (Redis, a browser, a whole installation) it starts once.
+PYTEST := $(BIN)/python -m pytest --dist loadfile
 
 .PHONY: setup run test check bench clean packages
 
@@ -27,15 +27,15 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(PYTEST) -m "not slow" tests/unit
+	$(PYTEST) -n 2 -m "not slow" tests/unit
 
 test: setup packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(PYTEST)
+	$(PYTEST) -n 3  # telephones speak in real time, so that two processes would leave a machine of two cores idle
 
-bench: setup
+bench: setup packages
 	@for one in benchmarks/[!_]*.py; do echo "== $$one"; $(BIN)/python $$one || exit 1; done
 
 clean:
