@@ -104,7 +104,7 @@ def _record(company: Company, people: People, events: list[Event]) -> tuple[Reco
             for _, leg, call in rung
             if call.endswith("-a") and (heard := leg.call.first_heard(CUSTOMER)) is not None
         ],
-        _on_the_way(events),
+        _on_the_way(events) | _vanished(people, events, born),
         {},
         left_over(company),
         slowest_ms=LATE_MS,
@@ -153,6 +153,13 @@ def _on_the_way(events: list[Event]) -> set[tuple[str, str]]:
         for event in events
         if event.type is EventType.COMPLETED and event.at_ms - connected.get(event.attempt, 0) < 1_000
     }
+
+
+def _vanished(people: People, events: list[Event], born: dict[str, dict[str, str]]) -> set[tuple[str, str]]:
+    """(customer's call, attempt) of talks with people who vanish: until `rtp_timeout` nobody can know that nobody is there."""
+    numbers = {person.number for person in people.people if person.vanished}
+    done = (event for event in events if event.type is EventType.COMPLETED)
+    return {(event.call, event.attempt) for event in done if born[event.entry]["number"] in numbers}
 
 
 def _silences(people: People) -> Iterator[Violation]:

@@ -75,6 +75,7 @@ class People:
         self.agents: dict[str, Phone] = {}
         self.people = [self._person(at, share) for at in range(count)]
         self._seen: dict[str, int] = {}
+        self._died: dict[tuple[str, int], float] = {}
         self._thread = threading.Thread(target=self._live, name="people", daemon=True)
         self._shift_at = 0.0
         self.late: list[tuple[float, float]] = []
@@ -111,6 +112,7 @@ class People:
     def node_has_died(self, node: str) -> None:
         """Everybody whose call was there notices that the line is dead, and puts down."""
         with self.lock:
+            self._died[self.company.nodes[node].sip] = time.monotonic()
             for call in self._on(self.company.nodes[node].sip):
                 call.hang_up()
 
@@ -202,6 +204,9 @@ class People:
 
     def _talk(self, leg: Leg, now: float) -> None:
         call, agent = leg.call, leg.phone.name in self.agents
+        if call.began_at < self._died.get(call.at, 0.0):  # it rang when its node was killed
+            call.hang_up()
+            return
         if not call.up:
             if not agent and now > call.began_at + 0.3 + leg.draw and leg.draw < 0.85:
                 call.answer()

@@ -82,9 +82,10 @@ class Strikes:
         until(lambda: not self.missing(), f"all works after {name} was killed", self.company.told, 30, 0.2)
 
 
-def drained(company: Company, people: People, patience_s: float) -> None:
-    """Wait until nobody is in line, rung or on the phone, or the patience is over: the judge tells who was left."""
-    people.day_is_over, people.closes_at = True, time.monotonic() + 8
+def drained(company: Company, people: People, closes_s: float, patience_s: float) -> None:
+    """Wait until nobody is in line, rung or on the phone, or the patience is over: the judge tells who was left. Whoever still waits
+    when `closes_s` are over goes home."""
+    people.day_is_over, people.closes_at = True, time.monotonic() + closes_s
     end = time.monotonic() + patience_s
     while left_over(company) and time.monotonic() < end:
         pause(0.3)
@@ -107,7 +108,7 @@ def test_nobody_is_lost_rung_twice_overtaken_or_left_in_silence(asterisk_binary:
             strikes.kill("web", DOWN_S)
             strikes.node("node2")
             pause(3)
-            drained(company, people, 60)
+            drained(company, people, 8, 60)
             found, record = trial(company, people)
         counts = Counter(event.type.value for event in record.events)
         told = f"seed {SEED}: {strikes.done}\n{dict(counts)}\n{Counter(one.kind for one in found)}\n"
@@ -134,8 +135,8 @@ def test_planted_faults_are_found(asterisk_binary: Path) -> None:
     company = Planted({f"desk{at}": "" for at in range(3)}, asterisk_binary)
     company.env |= {"PYTHONPATH": os.pathsep.join(map(str, (HERE, HERE.parent / "e2e", HERE.parents[1])))}
     with company, People(company, SEED, 18, {"waits": 4, "gives up": 2}, refuses=0.4) as people:
-        pause(18)
-        drained(company, people, 8)
+        pause(14)
+        drained(company, people, 3, 10)
         found, record = trial(company, people)
         for queue, harm in HARM.items():
             entries = {entry for entry, born in record.born.items() if born["queue"] == queue}
