@@ -95,7 +95,7 @@ def build(
     )
     secrets = {"crm_token": "demo", **settings.secrets} if settings.demo else settings.secrets
     fetch = Fetcher(settings.http_hosts, secrets, _stand_ins(settings))
-    calls = Calls(Sessions(redis, settings.tenant), flows, line, clock, fetch, provider)
+    calls = Calls(Sessions(redis, settings.tenant), flows, line, clock, fetch, provider, maker(clock))
     return Parts(settings, clock, redis, rules, line, flows, calls, provider)
 
 

@@ -2,13 +2,17 @@
 
 Law: the engine is pure, so it does not fetch and does not book. A turn that needs either ends with one `Ask`; the shell
 carries it out and wakes the session again at once with `Answer(outcome, values)`. The outcomes stand in each docstring.
-An ask may be carried out twice (a webhook is repeated after a crash): every one of them is idempotent.
+An ask may be carried out twice (a webhook is repeated after a crash): every one of them is idempotent, but for `Fetch`, whose
+server is somebody else's: it is carried out by one run of a turn at a time.
 `entry` is an entry id, `number` is E.164, times are milliseconds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+LOOK_UP_MS = 5_000
+"""What the resolver of the machine is given, which has no time limit of ours (resolv.conf: 5 s for each server and try)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,11 @@ class Fetch:
     secret: str
     timeout_ms: int
     retries: int
+
+    @property
+    def longest_ms(self) -> int:
+        """How long it may take at most: every try its time limit, the answer one more, and the looking up of the name."""
+        return self.timeout_ms * (self.retries + 2) + LOOK_UP_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -46,7 +47,9 @@ class Refused(Exception):
 
 
 class Unsure(Exception):
-    """The provider did not answer: the call may exist. Never dial again before `find` has told."""
+    """The provider did not answer: the call may exist. Never dial again before `find` has told.
+
+    Or another run is at the same turn, and has not said what came of it: asked again in a moment, we know."""
 
 
 class Gone(Exception):
@@ -202,7 +205,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """The verbs of a call. `fetch` carries out the HTTP requests of flows."""
+    """The verbs of a call. `fetch` carries out the HTTP requests of flows; `new_run` names a run of a turn, like no other."""
 
     sessions: Sessions
     flows: FlowShelf
@@ -210,6 +213,7 @@ class Calls:
     clock: Clock
     fetch: Callable[[Fetch], Answer]
     provider: Provider
+    new_run: Callable[[], str]
 
     def incoming(self, call: str, number: str, called: str) -> Reply:
         """A call has come in. `number` is the caller's as the network gave it: anything but E.164 counts as withheld."""
@@ -318,34 +322,40 @@ class Calls:
 
     def _turn(self, session: Session, given: Input) -> tuple[Turn, list[Event]]:
         """The whole turn. An error of ours sends the caller to a person; one on that way too, ends the call with a word."""
+        claim = partial(self.sessions.claim, session.call, session.turn, self.new_run())
         try:
-            return self._run(lambda facts: engine.turn(self.flows, session, given, facts))
+            return self._run(lambda facts: engine.turn(self.flows, session, given, facts), claim)
         except (RedisError, Unsure):
             raise
         except Exception:
             log.exception("a turn failed: the caller goes to a person", call=session.call, step=session.step)
         try:
-            return self._run(lambda facts: engine.recover(self.flows, session, facts))
+            return self._run(lambda facts: engine.recover(self.flows, session, facts), claim)
         except (RedisError, Unsure):
             raise
         except Exception:
             log.exception("no way to a person: the call ends", call=session.call, step=session.step)
-        return self._run(lambda facts: engine.recover(self.flows, replace(session, failed=1), facts))
+        return self._run(lambda facts: engine.recover(self.flows, replace(session, failed=1), facts), claim)
 
-    def _run(self, begin: Callable[[Facts], Turn]) -> tuple[Turn, list[Event]]:
+    def _run(self, begin: Callable[[Facts], Turn], claim: Callable[[int], bool]) -> tuple[Turn, list[Event]]:
         """Run, carry out what it asks, run on, until there is an instruction."""
         result = begin(self.line.facts())
         events = list(result.events)
         for _ in range(MAX_ASKS):
             if result.ask is None:
                 return result, events
-            answer = self._carry_out(result.ask, result.session)
+            answer = self._carry_out(result.ask, result.session, claim)
             result = engine.turn(self.flows, result.session, answer, self.line.facts())
             events += result.events
         raise RuntimeError(f"{MAX_ASKS} asks in one turn at step {result.session.step}")
 
-    def _carry_out(self, ask: Ask, session: Session) -> Answer:
-        return self.fetch(ask) if isinstance(ask, Fetch) else self.line.answer(ask, _caller(session))
+    def _carry_out(self, ask: Ask, session: Session, claim: Callable[[int], bool]) -> Answer:
+        """A `Fetch` only by the run that has the turn: the network asks again while a server thinks. Raises Unsure."""
+        if not isinstance(ask, Fetch):
+            return self.line.answer(ask, _caller(session))
+        if not claim(ask.longest_ms):
+            raise Unsure(f"step {ask.step}: another run is at its request, or has just ended")
+        return self.fetch(ask)
 
     def _enter(self, session: Session) -> None:
         if session.room:
@@ -360,10 +370,12 @@ class Calls:
         """Do `act`; whatever breaks, the caller hears a sentence and stays: the network asks the same in a few seconds."""
         try:
             return act()
+        except Unsure as error:
+            log.warning("not known yet: the caller is kept", call=call, why=str(error))
         except Exception:
             log.exception("webhook failed: the caller is kept", call=call)
-            speech = tuple(Say(sentence("one_moment", lang), lang) for lang in SENTENCES)
-            return Reply(call, turn, Hold(speech, "default", AGAIN_MS), again=True)
+        speech = tuple(Say(sentence("one_moment", lang), lang) for lang in SENTENCES)
+        return Reply(call, turn, Hold(speech, "default", AGAIN_MS), again=True)
 
 
 def _unknown(call: str) -> Reply:

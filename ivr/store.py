@@ -60,6 +60,7 @@ class Sessions:
         self._remembered: OrderedDict[str, Saved] = OrderedDict()
         self._remembering = threading.Lock()
         self._save = redis.register_script((files("ivr") / "lua" / "save_turn.lua").read_text())
+        self._claim = redis.register_script((files("ivr") / "lua" / "claim_turn.lua").read_text())
 
     def load(self, call: str) -> Saved | None:
         session, reply = cast(list[Any], self._redis.hmget(f"{self._prefix}session:{call}", "session", "reply"))
@@ -94,6 +95,16 @@ class Sessions:
         saved = bool(self._save(keys=keys, args=args))
         self._remember(Saved(session, instruction) if saved else None, session.call)
         return saved
+
+    def claim(self, call: str, turn: int, run: str, ms: int) -> bool:
+        """Have `turn` of the call to ourselves (`run`, a name that no other run has) for `ms` from now: to do what must not be
+        done twice at a time. Again by the same run: from now anew. It ends with its time, also when the run has crashed.
+        False: another run is at it, or has saved it; what we remember of the call is forgotten, for that one knows better."""
+        keys = [f"{self._prefix}session:{call}", f"{self._prefix}claim:{call}:{turn}"]
+        claimed = bool(self._claim(keys=keys, args=[turn, run, ms]))
+        if not claimed:
+            self._remember(None, call)
+        return claimed
 
     def _remember(self, saved: Saved | None, call: str) -> None:
         with self._remembering:

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,13 @@ from structlog.testing import capture_logs
 
 from callback.model import AgentState, EntryState
 from ivr import redis_server
-from ivr.asks import JoinLine
-from ivr.calls import Caller, Outgoing, Refused
+from ivr.asks import LOOK_UP_MS, Fetch, JoinLine
+from ivr.calls import Caller, Outgoing, Refused, Reply
 from ivr.config import Settings
 from ivr.inputs import Answer, DialEnded, Digits, NoInput, Outcome, Recorded
 from ivr.instructions import Gather, Hangup, Hold, Join
 from ivr.providers.simulator.link import control, serve
+from ivr.store import Sessions
 from ivr.words import SENTENCES
 
 KEPT = [words["one_moment"] for words in SENTENCES.values()]
@@ -313,6 +315,119 @@ steps:
     assert SENTENCES["en"]["to_a_person"] in said(reply)
     assert isinstance(reply.instruction, Hold)
     assert shell.entry("c2").state is EntryState.WAITING
+
+
+# requests to the company's servers
+
+ASKING = """\
+version: 1
+flow: asking
+languages: [en]
+entry: {default: choose}
+defaults: {on_fail: tell}
+steps:
+  choose: {type: menu, intro: {en: Hello.}, keys: {1: {to: order, label: {en: to order}}}, on_fail: hangup}
+  order: {type: http, method: POST, url: "https://crm.example/order", next: pay, on_error: tell}
+  pay: {type: http, method: POST, url: "https://crm.example/pay", timeout: 1s, next: thanks, on_error: tell}
+  tell: {type: http, url: "https://crm.example/tell", next: thanks, on_error: thanks}
+  thanks: {type: collect, prompt: {en: Thank you.}, save: score, digits: 1, next: hangup, on_fail: hangup}
+"""
+
+
+class Webs:
+    """Two web processes, and a server of the company: `sent` is what it was asked, `answering` what becomes of it."""
+
+    def __init__(self, shell: Shell, redis: redis_py.Redis) -> None:
+        self.redis, self.sent = redis, list[str]()
+        self.answering: Callable[[str], object] = lambda step: None
+        fetch = self.fetch
+        self.one = replace(shell.calls, fetch=fetch)
+        self.other = replace(shell.calls, sessions=Sessions(redis, "test"), fetch=fetch)
+        self.turn = self.one.incoming("c1", NUMBER, CALLED).turn
+
+    def fetch(self, ask: Fetch) -> Answer:
+        self.sent.append(ask.step)
+        self.answering(ask.step)
+        return Answer("ok", {"code": 200, "body": None})
+
+    def claims(self) -> list[str]:
+        return list(self.redis.scan_iter("{test}:claim:*"))
+
+
+@pytest.fixture
+def webs(redis: redis_py.Redis, redis_url: str, tmp_path: Path) -> Webs:
+    (tmp_path / "queues.yaml").write_text("version: 1\nqueues: {sales: {title: {en: Sales}}}\n")
+    (tmp_path / "asking.yaml").write_text(ASKING)
+    shell = Shell(redis_url, default="asking", flows=tmp_path, http_hosts=frozenset({"crm.example"}))
+    return Webs(shell, redis)
+
+
+@pytest.mark.parametrize("first", ["one", "other"])
+def test_a_request_is_sent_once_however_often_the_network_asks_meanwhile(webs: Webs, first: str) -> None:
+    """Also when its first claim would have ended by the second request, and by whichever web process the turn was saved."""
+    asked, again = (webs.one, webs.other) if first == "one" else (webs.other, webs.one)
+    meanwhile: list[Reply] = []
+    left: list[int] = []
+
+    def answering(_step: str) -> None:
+        left.append(int(webs.redis.pttl(*webs.claims())))
+        meanwhile.extend(web.wake("c1", webs.turn, Digits("1")) for web in (again, asked))
+
+    webs.answering = answering
+    reply = asked.wake("c1", webs.turn, Digits("1"))
+    assert webs.sent == ["order", "pay"]
+    assert [(each.turn, each.again) for each in meanwhile] == [(webs.turn, True)] * 4
+    assert all(said(each) == " ".join(KEPT) for each in meanwhile)
+    order, pay = 3_000 * 2 + LOOK_UP_MS, 1_000 * 2 + LOOK_UP_MS
+    assert order - 2_000 < left[0] <= order
+    assert pay - 2_000 < left[1] <= pay, "counted from the request that is being waited for"
+    assert (said(reply), reply.again) == ("Thank you.", False)
+    assert [web.wake("c1", webs.turn, Digits("1")) for web in (again, asked)] == [reply, reply]
+    assert webs.sent == ["order", "pay"]
+
+
+def test_a_web_process_that_remembers_the_turn_before_sends_nothing_again(webs: Webs) -> None:
+    reply = webs.other.wake("c1", webs.turn, Digits("1"))
+    webs.redis.delete(*webs.claims())  # their time is over
+    assert webs.one.wake("c1", webs.turn, Digits("1")).again, "it finds out that it does not know"
+    assert webs.one.wake("c1", webs.turn, Digits("1")) == reply
+    assert webs.sent == ["order", "pay"]
+
+
+def test_what_a_web_process_was_at_when_it_was_killed_is_sent_again_after_its_time(webs: Webs) -> None:
+    def killed(_step: str) -> None:
+        raise KeyboardInterrupt
+
+    webs.answering = killed
+    with pytest.raises(KeyboardInterrupt):
+        webs.one.wake("c1", webs.turn, Digits("1"))
+    webs.answering = lambda step: None
+    assert webs.other.wake("c1", webs.turn, Digits("1")).again, "it may be at it still"
+    assert webs.redis.pttl(*webs.claims()) > 0
+    webs.redis.delete(*webs.claims())
+    assert said(webs.other.wake("c1", webs.turn, Digits("1"))) == "Thank you."
+    assert webs.sent == ["order", "order", "pay"]
+
+
+def test_a_turn_that_fails_may_ask_on_its_way_out_what_nobody_else_may(webs: Webs) -> None:
+    def answering(step: str) -> None:
+        meanwhile.append(webs.other.wake("c1", webs.turn, Digits("1")).again)
+        if step == "order":
+            fail()
+
+    meanwhile: list[bool] = []
+    webs.answering = answering
+    assert "Thank you." in said(webs.one.wake("c1", webs.turn, Digits("1")))
+    assert webs.sent == ["order", "tell"]
+    assert meanwhile == [True, True]
+
+
+def test_a_turn_that_asks_no_server_claims_nothing(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(shell.calls.sessions), "claim", fail)
+    reply = shell.calls.wake("c1", in_menu(shell), Digits("1"))
+    assert isinstance(reply.instruction, Hold)
+    assert not reply.again
+    assert shell.events("step_failed") == []
 
 
 # Redis goes away
