@@ -87,7 +87,9 @@ class Fetcher:
 
     def _send(self, ask: Fetch, target: Target) -> Answer:
         timeout = urllib3.Timeout(total=ask.timeout_ms / 1000)
-        retries = urllib3.Retry(total=ask.retries if ask.method == "GET" else 0, redirect=0, raise_on_redirect=False)
+        tries = ask.retries if ask.method == "GET" else 0
+        # Retry-After would be slept through, however long the server likes.
+        retries = urllib3.Retry(tries, redirect=0, raise_on_redirect=False, respect_retry_after_header=False)
         headers = {**ask.headers, "Host": target.host, "Accept": "application/json"}
         if ask.secret:
             if ask.secret.lower() not in self.secrets:

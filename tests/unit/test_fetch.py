@@ -177,6 +177,9 @@ class Company(BaseHTTPRequestHandler):
     def _missing(self) -> None:
         self._answer(404, b'{"error": "who?"}')
 
+    def _busy(self) -> None:
+        self._answer(503, b"{}", **{"Retry-After": "3600"})
+
     def _redirect(self) -> None:
         self._answer(302, b"{}", Location="http://127.0.0.1:1/elsewhere")
 
@@ -284,6 +287,11 @@ def test_a_secret_that_is_not_configured_sends_nothing_and_says_what_to_set(fetc
         assert fetch(ask(secret="BILLING")).values["why"] == "NotAllowed"
     assert Company.heard == []
     assert "set RETORNO_SECRET_BILLING" in logged[0]["why"]
+
+
+def test_a_server_that_wants_to_be_asked_in_an_hour_is_not_waited_for(fetch: Fetcher) -> None:
+    assert fetch(ask(f"https://{HOST}/busy", retries=1)) == Answer("failed", {"code": 503, "body": {}})
+    assert len(Company.heard) == 1
 
 
 @pytest.mark.parametrize(("method", "retries", "tries"), [("GET", 2, 3), ("GET", 0, 1), ("POST", 2, 1)])
