@@ -12,7 +12,7 @@ from ivr.clock import ManualClock
 from ivr.providers.asterisk.ami import Ami
 from ivr.providers.asterisk.nodes import Address, Node, Phone, Site
 from ivr.providers.asterisk.phones import MUTE_MS, Phones
-from ivr.providers.asterisk.registry import Registry
+from ivr.providers.asterisk.registry import REGISTERED, Registry
 
 NODES = {name: Node(name, Address("127.0.0.1", port)) for port, name in ((5060, "node1"), (5061, "node2"))}
 SITE = Site((), NODES, phones={"ana": Phone("ana", "node1"), "bia": Phone("bia", "node2")})
@@ -73,14 +73,14 @@ def test_the_line_hears_of_changes_only(seen: Seen, states: list[str], told: lis
     for state in states:
         seen.says("PJSIP/ana", state)
     assert seen.all_told() == [("PJSIP/ana", state) for state in told]
-    assert seen.registry.devices()["PJSIP/ana"] == {"node1": states[-1]}
+    assert seen.registry.nodes_of_phone("PJSIP/ana") == (("node1",) if states[-1] in REGISTERED else ())
 
 
 @pytest.mark.parametrize("device", ["PJSIP/bia", "PJSIP/carrier", "PJSIP/nobody", "Local/ana", ""])
 def test_a_node_speaks_only_of_its_own_phones(seen: Seen, device: str) -> None:
     seen.says(device, "NOT_INUSE")
     assert seen.all_told() == []
-    assert seen.registry.devices() == {}
+    assert seen.registry.nodes_of_phone(device) == ()
 
 
 @pytest.mark.parametrize(("state", "told"), [("NOT_INUSE", "free"), ("UNAVAILABLE", "gone"), ("INUSE", "in_use")])

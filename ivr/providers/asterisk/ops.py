@@ -18,8 +18,6 @@ from ivr.instructions import Dial, Gather, Hangup, Hold, Instruction, Join, Play
 MAX_SOUNDS: Final = 100
 """How many sounds one operation may name. A dialplan's function gives at most 4 091 characters (measured on 22.10) and a longer
 answer is cut, so no JSON any more; a hundred ids are 3 300."""
-MAX_ANSWER: Final = 4_000
-"""Characters of an operation as JSON, the longest that is sent."""
 SHORTEST_MS: Final = 100
 """No wait of a dialplan is shorter: a hold of no time would have the node ask us without a pause."""
 

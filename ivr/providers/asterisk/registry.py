@@ -99,10 +99,6 @@ class Registry:
         stands = self._run("ended", (self._call(call), self._gone(call)), *args)
         return Outcome(stands) if stands else None
 
-    def was_gone(self, call: str) -> bool:
-        """Whether the end of a call was heard of that was not known then."""
-        return bool(self._redis.exists(self._gone(call)))
-
     def find(self, call: str) -> Known | None:
         return _known(call, _hash(self._redis.hgetall(self._call(call))))
 
@@ -155,10 +151,6 @@ class Registry:
     def device(self, device: str, node: str, state: str) -> dict[str, str]:
         """`node` says that `device` (`PJSIP/ana`) is in `state` (Asterisk's word, as NOT_INUSE). What each node says of it."""
         return _states(self._run("device", (self._devices(),), device, node, state))
-
-    def devices(self) -> dict[str, dict[str, str]]:
-        """Each device and what each node says of it."""
-        return {device: _states(states) for device, states in _hash(self._redis.hgetall(self._devices())).items()}
 
     def nodes_of_phone(self, device: str) -> tuple[str, ...]:
         """The nodes at which `device` is registered, by name."""
