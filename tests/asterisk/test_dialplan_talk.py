@@ -258,23 +258,23 @@ def test_a_caller_is_taken_out_of_anything(lab: Lab, web: Web, phones: Phones, m
     assert tones(caller)[-2:] == [700, 800]
 
 
-@pytest.mark.parametrize("how", ["refer", "#1"])
-def test_an_agent_sends_the_customer_on(lab: Lab, web: Web, phones: Phones, how: str) -> None:
-    attempt = "t8" if how == "refer" else "t9"
+@pytest.mark.parametrize(("how", "to"), [("refer", "billing"), ("refer", "b"), ("#1", "201")])
+def test_an_agent_sends_the_customer_on(lab: Lab, web: Web, phones: Phones, how: str, to: str) -> None:
+    attempt = f"t8{to}"
     caller, talk = room(lab, web, phones, attempt, hold(fixed=sounds(700)), bye())
     began = time.monotonic()
     if how == "refer":
-        talk.refer("billing")
+        talk.refer(to)
         assert talk.wait_transferred() == 200
         talk.hang_up()  # as a telephone does when it hears that
     else:
         talk.hush()
         talk.press("#1")
-        talk.press("201")
+        talk.press(to)
     caller.wait_hears(700, after=began)
     caller.wait_hears(MUSIC_HZ, after=began)
     post = web.wait_posts(f"2{attempt}", 3)[2]
-    assert (post["path"], post["to"]) == ("transferred", "billing" if how == "refer" else "201")
+    assert (post["path"], post["to"]) == ("transferred", to)
     if how != "refer":
         talk.wait_hears(1000)  # his own call goes on, and ends with a word
     talk.wait_ended()
