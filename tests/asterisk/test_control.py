@@ -350,8 +350,8 @@ def test_redis_killed_while_calls_end_hears_of_every_end_when_it_is_back(lab: La
         lab.wait_state(call, CallState.UP)
     lab.stop_redis()
     try:
-        for call in ana.calls():
-            call.hang_up()
+        for talk in ana.calls():
+            talk.hang_up()
         until(lambda: lab.node.channels() == [], "all have ended on the node")
     finally:
         lab.start_redis()
