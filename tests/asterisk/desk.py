@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 @dataclass
 class Desk:
-    """One line of the company: a number, a flow, a queue; agents `a` and `b`, a supervisor `s`; and a customer who calls it."""
+    """One line of the company: a number, a flow, a queue; agents `a` and `b`, and `f`, whose phone is at another node if there is
+    one; a supervisor `s`; and a customer who calls it."""
 
     company: Company
     name: str
@@ -58,6 +59,11 @@ class Desk:
     def node(self) -> Node:
         nodes = list(self.company.nodes.values())
         return nodes[self.place % len(nodes)]
+
+    def node_of(self, who: str) -> Node:
+        """The node at which an agent's phone is registered."""
+        nodes = list(self.company.nodes.values())
+        return nodes[(self.place + 1) % len(nodes)] if who == "f" else self.node
 
     # Calls
 
@@ -93,7 +99,8 @@ class Desk:
         name = f"{self.queue}-{who}"
         secret = passwords.phone(self.company.settings, name)
         how = behaviour or Answer()
-        phone = self.company.phones.add(name, self.node.sip, secret=secret, registers=True, behaviour=how, lines=lines)
+        at = self.node_of(who).sip
+        phone = self.company.phones.add(name, at, secret=secret, registers=True, behaviour=how, lines=lines)
         self.agents[who] = phone
         return phone
 

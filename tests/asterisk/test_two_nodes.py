@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from company import CUSTOMER, MUSIC, Desk
+from hearing import AGENT, OTHER_AGENT
 from rig import Call, until
 from stories import Told, story, tell_all
 
@@ -68,3 +69,27 @@ def test_who_called_at_one_node_is_rung_back_at_the_node_of_the_agent(desk: Desk
     desk.hears(customer, "hello")
     customer.press("1")
     desk.both_talk(customer, agent)
+
+
+@story()
+def test_an_agent_hands_his_customer_over_to_a_colleague_whose_phone_is_at_the_other_node(desk: Desk) -> None:
+    customer = desk.in_line()
+    phone = desk.agent(lines=2)
+    agent = desk.talks()
+    desk.both_talk(customer, agent)
+    colleague = desk.agent("f", queue=desk.other_queue)
+    agent.hold()
+    asked = phone.dial(f"{desk.queue}-f").wait_up()
+    asked.say(AGENT)
+    other = colleague.wait_call().wait_up()
+    other.say(OTHER_AGENT)
+    asked.wait_hears(OTHER_AGENT)
+    agent.refer_attended(asked)
+    desk.both_talk(customer, other, "b")
+    desk.agent_is(AgentState.ON_CALL, "f")
+    desk.agent_is(AgentState.READY)
+    assert desk.entry().state == "connected"
+    other.hang_up()
+    desk.hears(customer, "rate")
+    desk.entry_is("completed")
+    desk.agent_is(AgentState.READY, "f")

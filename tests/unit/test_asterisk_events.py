@@ -107,6 +107,30 @@ def test_a_hand_over_names_the_call_the_phone_and_its_call() -> None:
     assert second == events.HandOver("node1-1.9", "PJSIP/carrier", "node1-1.5")
 
 
+PHONE, FAR = "PJSIP/carrier-0000001a", "PJSIP/peer_node2-0000001f"
+
+
+@pytest.mark.parametrize(
+    ("transferee", "first_dialled", "target", "second_dialled", "phones"),
+    [
+        # the customer's call is handed to the colleague, and the colleague's to the customer, as telephones do it
+        (PHONE, "retorno op-join", FAR, "retorno-phones bia-silva", ("PJSIP/carrier", "PJSIP/bia-silva")),
+        (FAR, "retorno-phones bia-silva", PHONE, "retorno op-join", ("PJSIP/bia-silva", "PJSIP/carrier")),
+        # who rang the agent from another node was not dialled; a phone at this node has its own name
+        (PHONE, "retorno op-join", FAR, "retorno-peers ", ("PJSIP/carrier", "PJSIP/peer_node2")),
+        (PHONE, "retorno op-join", "PJSIP/eva-1", "retorno-phones bia-silva", ("PJSIP/carrier", "PJSIP/eva")),
+    ],
+)
+def test_a_colleague_at_another_node_is_called_what_was_dialled(
+    transferee: str, first_dialled: str, target: str, second_dialled: str, phones: tuple[str, str]
+) -> None:
+    seen = dict(TRANSFER, TransfereeChannel=transferee, TransferTargetChannel=target)
+    for side, dialled in (("OrigTransferer", first_dialled), ("SecondTransferer", second_dialled)):
+        seen[f"{side}Context"], seen[f"{side}Exten"] = dialled.split(" ")
+    to_target, to_transferee = events.hand_overs(seen)
+    assert (to_transferee.to_phone, to_target.to_phone) == phones
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

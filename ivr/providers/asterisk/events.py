@@ -13,6 +13,7 @@ from typing import Final
 from ivr.calls import CallState
 from ivr.inputs import Outcome
 from ivr.providers.asterisk.link import Pack
+from ivr.providers.asterisk.nodes import peer
 from ivr.providers.asterisk.registry import REGISTERED, Known
 
 HEARD: Final = frozenset(
@@ -100,11 +101,12 @@ def hand_overs(transfer: Pack) -> tuple[HandOver, ...]:
     """Who may have been handed over by an AttendedTransfer, the likelier first: whether one was, the line knows."""
     if transfer.get("Result") != "Success":
         return ()
-    sides = [(transfer.get(f"{side}Uniqueid", ""), transfer.get(f"{side}Channel", "")) for side in _SIDES]
-    (one, one_phone), (other, other_phone) = sides
+    (one, one_phone), (other, other_phone) = [
+        (transfer.get(f"{side}Uniqueid", ""), _phone_of(transfer, side, transferer)) for side, transferer in _SIDES
+    ]
     if not one or not other:
         return ()
-    return (HandOver(one, _phone(other_phone), other), HandOver(other, _phone(one_phone), one))
+    return (HandOver(one, other_phone, other), HandOver(other, one_phone, one))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,8 @@ def compare(registered: Mapping[str, Known], channels: Iterable[Pack], now_ms: i
     return Look(absent, answered, unknown)
 
 
-_SIDES: Final = ("Transferee", "TransferTarget")
+_SIDES: Final = (("Transferee", "OrigTransferer"), ("TransferTarget", "SecondTransferer"))
+"""Whom the transfer brings together, each with the transferring phone's own call to him."""
 
 
 def _ours(channel: Pack) -> bool:
@@ -149,6 +152,10 @@ def _ours(channel: Pack) -> bool:
     return context == "retorno" or context.startswith("retorno-")
 
 
-def _phone(channel: str) -> str:
-    """`PJSIP/bia-0000001f` -> `PJSIP/bia`."""
-    return channel.rpartition("-")[0]
+def _phone_of(transfer: Pack, side: str, transferer: str) -> str:
+    """`PJSIP/bia-0000001f` -> `PJSIP/bia`. A phone at another node is behind the way there: it is called what was dialled. (Its
+    channel has a number, too, but Asterisk takes the `-` out of that: seen on 22.10.)"""
+    found = transfer.get(f"{side}Channel", "").rpartition("-")[0]
+    if found.startswith(f"PJSIP/{peer('')}") and transfer.get(f"{transferer}Context") == "retorno-phones":
+        return f"PJSIP/{transfer.get(f'{transferer}Exten', '')}"
+    return found
