@@ -7,8 +7,9 @@
 
 VENV ?= .venv
 BIN := $(VENV)/bin
-# A test file stays in one process: what it starts (Redis, a browser, a whole installation) it starts once.
-PYTEST := $(BIN)/python -m pytest --dist loadfile
+# A test file stays in one process: what it starts (Redis, a browser, a whole installation) it starts once. In the order of
+# the folders, so that the long ones (real telephones, whole days, fault runs) come first. Three of them: who listens to a telephone mostly waits.
+PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup run test check bench clean packages
 
@@ -33,7 +34,7 @@ test: setup packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(PYTEST) -n 3  # telephones speak in real time, so that two processes would leave a machine of two cores idle
+	$(PYTEST) -n 3
 
 bench: setup packages
 	@for one in benchmarks/[!_]*.py; do echo "== $$one"; $(BIN)/python $$one || exit 1; done

@@ -206,11 +206,12 @@ def _other_side_gone(line: Line, entry: Entry, call: str) -> None:
 
 
 def gone(line: Line, attempt: str) -> None:
-    """The held caller was not there any more when he was to be moved to the agent who had just accepted."""
+    """The held caller was not there any more when he was to be moved to the agent who had accepted. An errand that comes late may
+    find that he has been moved, has talked and has hung up: the line knows whether the two have met."""
     tried = line.store.attempt(attempt)
     entry = line.store.entry(tried.entry) if tried else None
     if entry and entry.attempt == attempt and entry.mode is Mode.LIVE:
-        caller_gone(line, entry, entry.call, never_met=True)
+        caller_gone(line, entry, entry.call)
 
 
 def _talk_of(line: Line, caller: Caller) -> tuple[Attempt | None, Leg]:

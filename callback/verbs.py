@@ -80,7 +80,7 @@ def connect(hands: Hands, attempt: str) -> None:
     """Bring the customer who holds into the room of the attempt, where the agent is."""
     tried = hands.line.attempt(attempt)
     entry = hands.line.entry(tried.entry) if tried else None
-    if tried is None or entry is None or entry.attempt != attempt:
+    if tried is None or entry is None or entry.attempt != attempt or tried.met:
         log.info("connect_late", attempt=attempt)
         return
     for turn in range(1, CONNECT_TRIES + 1):

@@ -10,8 +10,8 @@ from line_world import NUMBERS, World, audit, ordered, rules
 
 from callback.jobs import Task
 from callback.model import Callbacks, EntryState, Mode, Order, Place, Retry
-from ivr.asks import CancelPlace, LeaveLine
-from ivr.calls import Caller
+from ivr.asks import Accept, CancelPlace, LeaveLine
+from ivr.calls import Caller, CallState, Found
 from ivr.inputs import Outcome
 
 
@@ -312,7 +312,10 @@ def test_a_caller_who_was_gone_before_the_talk_never_counts_as_connected(
     if callback:
         world.take(entry, "c1")
     world.line.ready("ana")
-    attempt = world.talk()
+    attempt = world.ring_agent()
+    agent = world.leg_call(attempt, "agent")
+    world.network.calls[agent] = Found(CallState.UP)
+    assert world.line.answer(Accept(attempt, "agent"), Caller(agent, attempt=attempt, leg="agent")).outcome == "room"
     for _ in range(2):
         world.line.gone(attempt)
     connected, returned = world.last("connected"), world.last("returned")
@@ -320,6 +323,15 @@ def test_a_caller_who_was_gone_before_the_talk_never_counts_as_connected(
     assert ({**connected.data, **entered}, connected.entry) == (returned.data, returned.entry)
     assert (world.state(entry), world.count("returned"), world.count("completed")) == (state, 1, 0)
     assert Task("hang_up", call=f"{attempt}-a") in world.tasks
+
+
+def test_an_errand_that_finds_a_caller_gone_after_his_talk_ends_the_talk(world: World) -> None:
+    """It was sent a second time and carried late."""
+    entry = world.join("c1")
+    attempt = world.talk()
+    for _ in range(2):
+        world.line.gone(attempt)
+    assert (world.state(entry), world.count("returned"), world.count("completed")) == (EntryState.COMPLETED, 0, 1)
 
 
 @pytest.mark.parametrize(("met", "state"), [(True, EntryState.COMPLETED), (False, EntryState.ABANDONED)])

@@ -458,7 +458,7 @@ class LineMachine(RuleBasedStateMachine):
         if connected:
             c = connected[n % len(connected)]
             self.world.line.gone(c.attempt)
-            self.model.caller_gone(c, never_met=True)
+            self.model.caller_gone(c)
             self.check()
 
     # time

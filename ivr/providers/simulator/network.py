@@ -135,6 +135,8 @@ class Network:
     def redirect(self, call_id: str, attempt: str) -> None:
         with self.lock:
             call = self._talking(call_id)
+            if (call_id, attempt) in self.moved:
+                return  # he is there, or on his way
             self.moved.add((call_id, attempt))
             call.epoch += 1
             self._send(call, f"/sim/calls/{call.id}/joined", {"attempt": attempt})
