@@ -7,8 +7,8 @@
 
 VENV ?= .venv
 BIN := $(VENV)/bin
-# A test file stays in one process: what it starts (Redis, a browser, a whole installation) it starts once. In the order of
-# the folders, so that the long ones (real telephones, whole days, fault runs) come first. Three of them: who listens to a telephone mostly waits.
+# A test file stays in one process: what it starts (Redis, a browser, a whole installation) it starts once. The order is that of
+# tests/conftest.py, the long files first. Three processes: who listens to a telephone mostly waits.
 PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup run test check bench clean packages

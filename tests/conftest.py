@@ -86,3 +86,9 @@ def asterisk_binary() -> Path:
     if os.environ.get("CI"):
         pytest.fail(found.stderr.strip())
     pytest.skip(found.stderr.strip())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files with slow tests first, the longest proof before all: at the end every process has something short to do."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path.name != "test_machine.py", item.path not in slow))

@@ -141,5 +141,8 @@ def test_planted_faults_are_found(asterisk_binary: Path) -> None:
         for queue, harm in HARM.items():
             entries = {entry for entry, born in record.born.items() if born["queue"] == queue}
             attempts = {event.attempt for event in record.events if event.entry in entries and event.attempt}
-            kinds = {one.kind for one in found if any(name in one.what for name in (*entries, *attempts, queue))}
+            calls = {event.call for event in record.events if event.data.get("flow") == queue}
+            kinds = {
+                one.kind for one in found if any(name in one.what for name in (*entries, *attempts, *calls, queue))
+            }
             assert kinds & harm, f"{queue}: {kinds}\n" + "\n".join(map(str, found[:30]))
