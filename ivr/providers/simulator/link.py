@@ -189,11 +189,16 @@ def control(network: Network, key: bytes) -> Flask:
         found = network.find(call)
         return jsonify(state=found.state, outcome=found.outcome)
 
+    _company(app)
+    return app
+
+
+def _company(app: Flask) -> None:
+    """What the `http` steps of the demo's flows ask: a customer's name and tier, by a number of his."""
+
     @app.post("/crm/customers")
     def customer() -> Response:
         cpf = str((request.get_json(silent=True) or {}).get("cpf", ""))
         tier = ("regular", "regular", "regular", "gold", "vip")[sum(map(ord, cpf)) % 5]
         name = ("Ana", "Bruno", "Carla", "Diego", "Elisa")[sum(map(ord, cpf)) % 5]
         return jsonify(name=name, tier=tier, disputed=False)
-
-    return app
