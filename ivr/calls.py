@@ -111,7 +111,7 @@ class Provider(Protocol):
 
     def originate(self, outgoing: Outgoing) -> None:
         """Ring `outgoing.to`; when answered, the network fetches what to do from our webhook for `outgoing.call`.
-        Raises `Refused`."""
+        Raises `Refused`, also when this call has been placed before, or hung up before it was placed, and `Away`."""
         ...
 
     def redirect(self, call: str, attempt: str) -> None:
@@ -119,7 +119,8 @@ class Provider(Protocol):
         ...
 
     def hangup(self, call: str) -> None:
-        """End `call`, ringing or up; a call that is over already is left alone."""
+        """End `call`, ringing or up; a call that is over already is left alone. One that the network has not heard of may be on
+        its way: it is never placed then, and `find` says ended, canceled. A phone that has rung may be rung again at once."""
         ...
 
     def find(self, call: str) -> Found:

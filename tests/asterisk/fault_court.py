@@ -1,8 +1,8 @@
 """What came of a day of faults on real telephones: the judge of the simulator's fault run reads the events, and here the record
 is made from what the telephones saw; besides, whether somebody on the phone was left in silence.
 
-Law: an attempt was rung as often as its phone got an INVITE, and two have met when the agent's phone heard the customer's voice.
-The line's own word counts for nothing but the events, which are what is judged.
+Law: an attempt was rung as often as a phone got an INVITE for it, which says so itself, and two have met when the agent's phone
+heard the customer's voice. The line's own word counts for nothing but the events, which are what is judged.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ SILENCE_S = 5.0
 prompts, as these people do, passes three steps without hearing one; and a menu waits for a key for 1 s."""
 LATE_MS = 30_000
 """A lease that runs out is found so much later, with everything being killed."""
-CLOCKS_MS = 10
-"""An INVITE may seem to come so much before the event that tells of it, which is written first: two clocks are read."""
+NAME = "X-Retorno-Call"
+"""The header of an INVITE that says which call it is."""
 IDLE = ("ready", "paused", "offline")
 
 
@@ -91,7 +91,7 @@ def _record(company: Company, people: People, events: list[Event]) -> tuple[Reco
         rows.hgetall(keys.of("entry", entry))
     born = dict(zip(joined, rows.execute(), strict=True))
     offset = time.time() - time.monotonic()
-    rung = list(_attempts(people.legs, events, born, offset))
+    rung = [(int((leg.call.began_at + offset) * 1000), leg, leg.call.shown(NAME)) for leg in people.legs]
     record = Record(
         events,
         born,
@@ -112,26 +112,10 @@ def _record(company: Company, people: People, events: list[Event]) -> tuple[Reco
     often: defaultdict[str, list[str]] = defaultdict(list)
     for at_ms, leg, call in rung:
         often[call].append(f"{leg.number} at {at_ms}, {leg.call.state}, {leg.call.ended}, {leg.call.shown('Call-ID')}")
-    unasked = often.pop("", [])
+    begun = {event.call for event in events if event.type is EventType.DIAL_BEGUN}
     doubled = [Violation("rung twice", f"{call}: {rings}") for call, rings in often.items() if len(rings) > 1]
-    doubled += [Violation("rung unasked", ring) for ring in unasked]
+    doubled += [Violation("rung unasked", f"{call}: {rings}") for call, rings in often.items() if call not in begun]
     return record, doubled
-
-
-def _attempts(
-    legs: Iterable[Leg], events: list[Event], born: dict[str, dict[str, str]], offset: float
-) -> Iterator[tuple[int, Leg, str]]:
-    """Each INVITE with the call, `<attempt>-<leg>`, that it must have been for: the last one begun to this phone before it."""
-    agents = {event.attempt: event.agent for event in events if event.type is EventType.MATCHED}
-    begun: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
-    for event in events:
-        if event.type is EventType.DIAL_BEGUN:
-            customer = event.call.endswith("-c")
-            begun[born[event.entry]["number"] if customer else agents[event.attempt]].append((event.at_ms, event.call))
-    for leg in legs:
-        at_ms = int((leg.call.began_at + offset) * 1000)
-        before = [call for begun_ms, call in begun[leg.number] if begun_ms <= at_ms + CLOCKS_MS]
-        yield at_ms, leg, before[-1] if before else ""
 
 
 def _twice(legs: Iterable[Leg], offset: float) -> Iterator[tuple[int, str, str]]:

@@ -74,6 +74,15 @@ def test_a_call_that_was_answered_stays_answered_to_its_end(lab: Lab) -> None:
     assert lab.wait_over(call) is Outcome.ANSWERED
 
 
+def test_the_invite_of_a_call_says_which_call_it_is(lab: Lab) -> None:
+    """So that a trace of SIP can be read beside our log: to a phone and to a number."""
+    ana = lab.phone("ana")
+    lab.carrier.behave(Ring())
+    to_phone, to_number = lab.place("PJSIP/ana"), lab.place(NUMBER)
+    assert ana.wait_call().shown("X-Retorno-Call") == to_phone
+    until(lambda: to_number in [call.shown("X-Retorno-Call") for call in lab.carrier.calls()], "the number is rung")
+
+
 def test_a_call_that_we_end_while_it_rings_is_canceled(lab: Lab) -> None:
     ana = lab.phone("ana")
     call = lab.place("PJSIP/ana")

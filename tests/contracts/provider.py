@@ -204,6 +204,23 @@ class ProviderContract:
         self.over(far, call, Outcome.ANSWERED)
         assert far.desk.of(call) == [("answered",), ("ended", "answered")]
 
+    def test_a_call_that_was_hung_up_before_it_was_placed_is_never_placed(self, far: FarEnd) -> None:
+        """Whoever calls it off may be quicker than whoever places it."""
+        far.provider.hangup("t1-a")
+        with pytest.raises(Refused) as refused:
+            self.ring(far, "answers", "t1-a")
+        assert not refused.value.permanent
+        assert far.provider.find("t1-a") == Found(CallState.ENDED, Outcome.CANCELED)
+        self.up(far, "t2-a")
+        assert far.desk.of("t1-a") == [], "the phone was free all the time, and nobody hears of the other call"
+
+    def test_a_phone_that_rang_may_be_rung_again_as_soon_as_the_first_call_is_hung_up(self, far: FarEnd) -> None:
+        for number in range(5):
+            call = self.ring(far, "rings", f"t{number}-a")
+            far.provider.hangup(call)
+        self.ring(far, "rings", "t9-a")
+        assert far.provider.find("t9-a") == Found(CallState.RINGING)
+
     def test_a_call_that_was_never_placed_is_unknown(self, far: FarEnd) -> None:
         assert far.provider.find("nobody") == Found(CallState.UNKNOWN)
 

@@ -45,6 +45,8 @@ BIRTH_S: Final = 1.0
 """How long after its action was accepted a channel may still be about to appear."""
 WAIT_S: Final = 0.02
 REMEMBERED: Final = 2_000
+NAMED: Final = "PJSIP_HEADER(add,X-Retorno-Call)"
+"""The call's id in its INVITE, so that a trace of SIP and our log can be laid side by side."""
 NO_CHANNEL: Final = "No such channel"
 """Asterisk's words (22.10) to a Getvar."""
 FALLBACK: Final = "fallback"
@@ -121,11 +123,11 @@ class Acts:
         if refused:
             return refused
         if not self._registry.register_outgoing(call, self._node.name, to, self._clock.now_ms()):
-            return Answer(Result.REFUSED, "this call has been placed before")
+            return Answer(Result.REFUSED, "this call has been placed before, or called off")
         ring_ms = str(command.number("ring_ms"))
         caller = command.text("caller_id")
         fields = {"Timeout": ring_ms, "ChannelId": call, "ActionID": ACTION + call}
-        variables = {"RETORNO_LISTEN": "1"} if command.data.get("detect_machine") else {}
+        variables = {NAMED: call} | ({"RETORNO_LISTEN": "1"} if command.data.get("detect_machine") else {})
         self.placed.placed(call)
         try:
             self._place(target, "retorno", "answered", caller, variables, fields)
@@ -157,12 +159,14 @@ class Acts:
         return _OK
 
     def hangup(self, command: Command) -> Answer:
-        """End `call`; one that is over is left alone."""
+        """End `call`; one that is over is left alone. Asterisk says yes before it has told a phone that rings: this answers when it
+        has, so that the phone may be rung again."""
         call = _id(command, "call")
         self.placed.ask_to_end(call)
         while True:
             try:
                 self._ami.act("Hangup", Channel=call, Cause="16")
+                self._await_silence(call)
             except AmiRefused:
                 if self._channel_state(call):
                     raise
@@ -265,6 +269,12 @@ class Acts:
         shown = {"CallerID": f"<{caller}>"} if CALLER.fullmatch(caller) else {}
         where = {"Channel": target, "Context": context, "Exten": exten, "Priority": "1", "Async": "true"}
         self._ami.act("Originate", variables, ANSWER_S, **where, **shown, **fields)
+
+    def _await_silence(self, call: str) -> None:
+        """Until `call`, which was hung up, rings no more, or for `BIRTH_S`. One that was up may take its time: it rings nobody."""
+        end = time.monotonic() + BIRTH_S
+        while self._channel_state(call) not in ("", "Up") and time.monotonic() < end:
+            time.sleep(WAIT_S)
 
     def _channel_state(self, call: str) -> str:
         """Asterisk's word for the state of the channel of `call`; empty: there is none. Raises AmiRefused when it does not say (our

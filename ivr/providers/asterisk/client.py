@@ -48,7 +48,7 @@ class AsteriskProvider:
         target = self._target(outgoing.to)
         try:
             if self._registry.find(outgoing.call) is not None:
-                raise Refused("this call has been placed already")
+                raise Refused("this call has been placed already, or called off")
             way = self._way(target, outgoing.beside)
         except RedisError as error:
             raise _away(error) from error
@@ -71,6 +71,11 @@ class AsteriskProvider:
         _heed(self._commands.ask(known.node, "redirect", call=call, attempt=attempt))
 
     def hangup(self, call: str) -> None:
+        try:
+            if self._registry.call_off(call, self._clock.now_ms()):
+                return
+        except RedisError as error:
+            raise _away(error) from error
         known = self._known(call)
         if known is not None and known.state is not CallState.ENDED:
             self._commands.ask(known.node, "hangup", call=call)

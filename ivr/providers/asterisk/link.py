@@ -33,7 +33,7 @@ Pack = Mapping[str, str]
 """A response or an event: its fields by name; of a name that comes twice, the first."""
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
-_VARIABLE: Final = re.compile(r"_{0,2}[A-Z][A-Z0-9_]{0,63}")
+_VARIABLE: Final = re.compile(r"_{0,2}[A-Z][A-Z0-9_]{0,63}|PJSIP_HEADER\(add,X-[A-Za-z-]{1,40}\)")
 _LINE_ENDS: Final = frozenset({"Cc", "Zl", "Zp"})
 
 
@@ -251,7 +251,7 @@ def _action(name: str, fields: Mapping[str, str], variables: Mapping[str, str]) 
         _plain(key, value)
     for key, value in variables.items():
         if not _VARIABLE.fullmatch(key):
-            raise ValueError(f"{key!r} cannot be a channel variable; expected A-Z, 0-9 and _")
+            raise ValueError(f"{key!r} cannot be a channel variable; expected A-Z, 0-9 and _, or a header to add")
         if "," in value:  # Asterisk reads `Variable: A=1,B=2` as two
             raise ValueError(f"the variable {key} may not hold a comma")
         _plain(key, value)

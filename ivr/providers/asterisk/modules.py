@@ -36,6 +36,7 @@ MODULES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
             "res_pjsip_rfc3326",
             "res_pjsip_sdp_rtp",
             "res_pjsip_empty_info",
+            "res_pjsip_header_funcs",
             "res_pjsip_dlg_options",
             "res_pjsip_maintenance",
             "res_pjsip_path",

@@ -87,6 +87,10 @@ class Registry:
         keys = (self._call(call), self._calls(node))
         return bool(self._run("register_outgoing", keys, call, node, to, now_ms, KEEP_S))
 
+    def call_off(self, call: str, now_ms: int) -> bool:
+        """A call is to end: nothing -> ended, so that it is not placed any more. False: it is known, and nothing is changed."""
+        return bool(self._run("call_off", (self._call(call),), now_ms, KEEP_ENDED_S))
+
     def answered(self, call: str) -> bool:
         """ringing -> up. Whether the call is up now; False: it is over, or was never known."""
         return bool(self._run("answered", (self._call(call),)))

@@ -54,6 +54,7 @@ class Network:
         self.moved: set[tuple[str, str]] = set()  # (call, attempt): held calls that we had it move
         self.recorded: list[tuple[int, str, bool]] = []  # (when, call, on): each time that recording began or stopped
         self.listened: list[tuple[int, str, str, str]] = []  # (when, phone, call, mode)
+        self._called_off: set[str] = set()  # calls that were hung up before they were placed
         self.again_ms, self.tries = AGAIN_MS, TRIES
         self._numbers = itertools.count()
         self._rooms: dict[str, list[Call]] = {}
@@ -119,6 +120,8 @@ class Network:
             person = self.people.get(outgoing.to)
             if person is None:
                 raise Refused(f"no telephone has the address {outgoing.to}", permanent=True)
+            if outgoing.call in self._called_off:
+                raise Refused(f"the call {outgoing.call} has been called off")
             engaged = self._up.get(outgoing.to, [])
             busy = bool(engaged)
             if outgoing.call in self.calls or any(call.outbound for call in engaged):
@@ -144,11 +147,15 @@ class Network:
     def hangup(self, call_id: str) -> None:
         with self.lock:
             call = self.calls.get(call_id)
-            if call is not None and call.state is not CallState.ENDED:
+            if call is None:
+                self._called_off.add(call_id)
+            elif call.state is not CallState.ENDED:
                 self._end(call, Outcome.CANCELED if call.state is CallState.RINGING else Outcome.ANSWERED)
 
     def find(self, call_id: str) -> Found:
         with self.lock:
+            if call_id in self._called_off:
+                return Found(CallState.ENDED, Outcome.CANCELED)
             call = self.calls.get(call_id)
             return Found(call.state, call.outcome) if call is not None else Found(CallState.UNKNOWN)
 
