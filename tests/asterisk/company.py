@@ -369,8 +369,10 @@ class Company:
     def desk_phone(self, name: str, behaviour: Behaviour | None = None) -> Phone:
         """A desk phone of nobody's, at the first node; it answers at once unless told otherwise."""
         secret = passwords.phone(self.settings, name)
-        at = next(iter(self.nodes.values())).sip
-        return self.phones.add(name, at, secret=secret, registers=True, behaviour=behaviour or Answer())
+        node = next(iter(self.nodes.values()))
+        phone = self.phones.add(name, node.sip, secret=secret, registers=True, behaviour=behaviour or Answer())
+        node.wait_phone(name)
+        return phone
 
     def set_rules(self, desk: str, rules: str) -> None:
         """Change the rules of a desk's queue, as an operator would: by its file."""

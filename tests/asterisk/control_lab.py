@@ -250,9 +250,10 @@ phones:
 
     def phone(self, name: str, behaviour: Behaviour | None = None) -> Phone:
         secret = passwords.phone(self.settings, name)
-        return self.phones.add(
-            name, self.node.sip, secret=secret, registers=True, behaviour=behaviour or Ring(), lines=5
-        )
+        how = behaviour or Ring()
+        phone = self.phones.add(name, self.node.sip, secret=secret, registers=True, behaviour=how, lines=5)
+        self.node.wait_phone(name)
+        return phone
 
     def hang_up_all(self) -> None:
         """What a test has left: a crowd that stays would be in the way of the next one."""

@@ -99,9 +99,10 @@ class Desk:
         name = f"{self.queue}-{who}"
         secret = passwords.phone(self.company.settings, name)
         how = behaviour or Answer()
-        at = self.node_of(who).sip
-        phone = self.company.phones.add(name, at, secret=secret, registers=True, behaviour=how, lines=lines)
+        node = self.node_of(who)
+        phone = self.company.phones.add(name, node.sip, secret=secret, registers=True, behaviour=how, lines=lines)
         self.agents[who] = phone
+        node.wait_phone(name)
         return phone
 
     def agent(

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 
+from .call import until
 from .sip import Address
 
 PATIENCE_S = 30.0
@@ -117,6 +118,16 @@ class Node:
     def channels(self) -> list[str]:
         """The names of the channels it has just now."""
         return [line.split("!")[0] for line in self.cli("core show channels concise").splitlines() if "!" in line]
+
+    def wait_phone(self, name: str) -> None:
+        """Until it can ring the phone `name`: a little after it has told the phone that it is registered."""
+        until(
+            lambda: "Not in use" in self.cli(f"pjsip show endpoint {name}"),
+            f"{name} can be rung",
+            self.log,
+            PATIENCE_S,
+            0.03,
+        )
 
     def stop(self) -> None:
         """An orderly end: calls are hung up, registrations kept."""

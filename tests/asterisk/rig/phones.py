@@ -47,14 +47,14 @@ class Phones:
     def __enter__(self) -> Phones:
         self._loop.set_exception_handler(lambda _, context: self._faults.append(repr(context)))
         self._thread.start()
-        self._speaking = asyncio.run_coroutine_threadsafe(keep_speaking(self._legs), self._loop)
+        asyncio.run_coroutine_threadsafe(keep_speaking(self._legs), self._loop)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.run(self._hang_up_all())
-        self._speaking.cancel()
+        self.run(self._end_all())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENCE_S)
         self._loop.close()
@@ -113,6 +113,13 @@ class Phones:
             self._own.close(leg)
         self._crowd.end()
         self._deaf.end()
+
+    async def _end_all(self) -> None:
+        """End what still waits for something, as an answer to a BYE: with the loop goes what it would be told by."""
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
 
 class Phone:
