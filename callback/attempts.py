@@ -135,6 +135,18 @@ def never_dialled(line: Line, attempt: str, leg: str) -> str:
     return _after(line, entry, state, calls, "never_dialled", attempt)
 
 
+def out_of_reach(line: Line, attempt: str, leg: str) -> str:
+    """The part of the network that this leg needs takes no orders now, and nothing was dialled. Whoever is there is passed over for
+    a moment: the caller who holds there; else the agent whose phone, or the customer whose line out, is there."""
+    tried = line.store.attempt(attempt)
+    entry = line.store.entry(tried.entry) if tried else None
+    if not entry:
+        return "late"
+    whose = "agent" if leg == Leg.AGENT and entry.mode is Mode.CALLBACK else "entry"
+    state, calls = line.store.set_aside(attempt, leg, whose, line.queues(), line.clock.now_ms())
+    return _after(line, entry, state, calls, "out_of_reach", attempt)
+
+
 def caller_gone(line: Line, entry: Entry, call: str, *, never_met: bool = False) -> str:
     """The caller on the line hung up. Returns the entry's state now, or `late`."""
     now = line.clock.now_ms()

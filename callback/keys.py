@@ -25,6 +25,7 @@ NAMES: Final[dict[str, str]] = {
     "lanes": "lanes:",  # SET of a queue: its lanes that are not empty
     "queues": "queues",  # SET: the queues with a lane that is not empty
     "personal": "personal",  # SET: the lanes (queue|agent:id) that only one agent serves and that are not empty
+    "aside": "aside",  # ZSET: member of a waiting entry that is passed over -> until
     "callers": "callers:",  # ZSET of a queue: member of a waiting live caller -> entered
     "callbacks": "callbacks:",  # ZSET of a queue: member of a waiting callback -> place in line
     "promises": "promises:",  # ZSET of a queue: callback, waiting or scheduled -> promised by

@@ -37,7 +37,9 @@ from ivr.events import Event
 from ivr.inputs import Outcome
 
 MARGIN_MS = 10_000  # what a leg may take beyond ringing and accepting: webhooks, a slow provider
-REST_MS = 5_000  # an agent whose phone could not be rung at all, was busy or said no is not offered a call for so long
+REST_MS = 5_000
+"""An agent whose phone could not be rung at all, was busy or said no is not offered a call for so long, and nobody is rung for an
+entry whose part of the network took no orders."""
 
 
 _DUE = (
@@ -188,6 +190,14 @@ class Store:
             *(attempt, leg, outcome, then.state, then.due_ms, int(then.keep_place), int(counts), REST_MS),
             queues=queues,
         )
+        return code, calls
+
+    def set_aside(
+        self, attempt: str, leg: str, whose: str, queues: Mapping[str, Queue], now_ms: int
+    ) -> tuple[str, list[str]]:
+        """(`late` | `waiting`, calls to hang up). `whose`: entry or agent, who is passed over for `REST_MS`."""
+        key = self.keys.of("attempt", attempt)
+        code, *calls = self._run("set_aside", key, now_ms, attempt, leg, whose, REST_MS, queues=queues)
         return code, calls
 
     def talk_ended(

@@ -15,7 +15,7 @@ import structlog
 from callback.attempts import Begun
 from callback.model import Leg, Mode
 from callback.service import Line
-from ivr.calls import Calls, Gone, Outgoing, Provider, Refused, Unsure
+from ivr.calls import Away, Calls, Gone, Outgoing, Provider, Refused, Unsure
 from ivr.clock import Clock
 
 log = structlog.get_logger()
@@ -65,6 +65,10 @@ def dial(hands: Hands, attempt: str, leg: str) -> None:
     except Refused as err:
         log.warning("dial_refused", attempt=attempt, leg=leg, outcome=err.outcome, why=str(err))
         hands.line.leg_ended(attempt, leg, err.outcome, "refused by the provider")
+        return
+    except Away as err:
+        log.warning("dial_out_of_reach", attempt=attempt, leg=leg, why=str(err))
+        hands.line.out_of_reach(attempt, leg)
         return
     except Unsure as err:
         log.warning("dial_unsure", attempt=attempt, leg=leg, why=str(err))

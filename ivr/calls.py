@@ -52,6 +52,10 @@ class Unsure(Exception):
     Or another run is at the same turn, and has not said what came of it: asked again in a moment, we know."""
 
 
+class Away(Unsure):
+    """The part of the network that is needed takes no orders now, so none was sent: nothing was done, and never will be."""
+
+
 class Gone(Exception):
     """The call is not up any more (Twilio's 21220): a normal race at hang-up."""
 

@@ -40,6 +40,7 @@ class EventType(StrEnum):
     CONNECTED = "connected"  # agent, attempt, mode, chosen, wait_ms, hold_ms, target_ms (the queue's), line_ms (chosen: on the line before)
     RETURNED = "returned"  # the room never filled: undoes connected, the entry waits again. The data of that connected, and entered_ms
     ATTEMPT_ENDED = "attempt_ended"  # attempt, leg, outcome, next (waiting, scheduled, failed ...), due_ms
+    SET_ASIDE = "set_aside"  # until_ms: it is passed over until then, in its place; the caller's part of the network takes no orders
     PROMOTED = "promoted"  # score: a scheduled entry is due and waits again, at this place
     COMPLETED = (
         "completed"  # agent, attempt, talk_ms. One that `transferred` or `handed_over` follows did not come true

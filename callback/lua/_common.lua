@@ -88,6 +88,7 @@ local function leave_index(e)
   end
   local lane = lane_of(e)
   redis.call('ZREM', key('waiting', lane), e.member)
+  redis.call('ZREM', key('aside'), e.member)
   redis.call('ZREM', key('callers', e.queue), e.member)
   redis.call('ZREM', key('callbacks', e.queue), e.member)
   if redis.call('EXISTS', key('waiting', lane)) == 0 then

@@ -1,11 +1,15 @@
 -- match: the longest idle agents, one after the other, each take the oldest entry they can serve: all or nothing per pair.
--- An agent can serve a lane when its queue and all its skills are his, so only the heads of lanes are compared.
+-- An agent can serve a lane when its queue and all its skills are his, so only the heads of lanes are compared. Who has been set
+-- aside for a while is no head: others are served before him, and are counted as overtaking him.
 -- KEYS[1] the ready agents. ARGV attempt id (the n-th pair gets `<id>_<n>`), most pairs
 -- Returns per pair {attempt, leg, entry, queue, waited ms, due_ms (0: never scheduled)}
 
 local stem, most = ARG[1], tonumber(ARG[2])
 if redis.call('EXISTS', key('queues')) == 0 then return {} end
 
+redis.call('ZREMRANGEBYSCORE', key('aside'), '-inf', int(NOW))
+local aside = {}     -- members that are passed over
+for _, member in ipairs(redis.call('ZRANGE', key('aside'), 0, -1)) do aside[member] = true end
 local lanes_of = {}  -- queue -> its lanes, read once
 local personal = redis.call('SMEMBERS', key('personal'))  -- lanes that one agent alone serves, in whatever queue
 local heads = {}     -- lane -> {member, score}, false when empty; forgotten when taken
@@ -21,7 +25,11 @@ end
 
 local function head(lane)
   if heads[lane] == nil then
-    local first = redis.call('ZRANGE', key('waiting', lane), 0, 0, 'WITHSCORES')
+    local n, first = 0, nil
+    repeat
+      first = redis.call('ZRANGE', key('waiting', lane), n, n, 'WITHSCORES')
+      n = n + 1
+    until not aside[first[1]]
     heads[lane] = first[1] and {member = first[1], score = tonumber(first[2]), text = first[2]} or false
   end
   return heads[lane]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from company import CUSTOMER, MUSIC, Desk
+from company import CUSTOMER, MUSIC, Company, Desk
 from hearing import AGENT, OTHER_AGENT
 from rig import Call, until
 from stories import Told, story, tell_all
@@ -14,6 +14,29 @@ from stories import Told, story, tell_all
 from callback.model import AgentState
 
 pytestmark = pytest.mark.slow
+
+
+def test_who_holds_where_no_orders_are_taken_is_passed_over_and_then_served_in_his_place(asterisk_binary: Path) -> None:
+    """The control process of one node has died, and nobody starts it again: its Asterisk and its callers are well."""
+    with Company({"one": ""}, asterisk_binary, nodes=2) as company:
+        desk = company.desk("one")
+        first = far_caller(desk)
+        head = desk.entry()
+        company.kill("asterisk-node2")
+        until(lambda: "node2" in company.missing(), "node2 takes no orders", company.told, every_s=0.2)
+        second = desk.in_line("+5511988870002")
+        phone = desk.agent()
+        agent = desk.talks()
+        desk.both_talk(second, agent)
+        assert [one.entry for one in company.events("set_aside")] == [head.id] * len(company.events("set_aside"))
+        assert company.events("set_aside")
+        company.restart("asterisk-node2")
+        agent.hang_up()
+        desk.both_talk(first, desk.talks())
+        assert [call.shown("X-Retorno-Call")[-2:] for call in phone.calls()] == ["-a", "-a"], "rung for them alone"
+        entry = company.parts.line.entry(head.id)
+        assert entry
+        assert (entry.score, entry.member) == (head.score, head.member)
 
 
 @pytest.fixture(scope="module")

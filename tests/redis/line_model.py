@@ -37,6 +37,7 @@ class Caller:
     wants: str = ""  # the one agent for whom he waits
     attempt: str = ""
     due: int = 0
+    aside: int = 0  # passed over until then, or until he leaves the line
     heard: int = 0
     tries: dict[str, int] = field(default_factory=dict)
 
@@ -111,7 +112,7 @@ class Model:
     def match(self) -> None:
         ready = [w for w in self.workers.values() if w.state == "ready" and w.rest <= self.now]
         for w in sorted(ready, key=lambda w: (w.since, w.id)):
-            for c in self.waiting():
+            for c in [c for c in self.waiting() if c.aside <= self.now]:
                 if c.wants == w.id or (not c.wants and c.queue in w.queues and c.skills <= w.skills):
                     self._pair(w, c)
                     break
@@ -138,7 +139,7 @@ class Model:
     # moves
 
     def back(self, c: Caller, state: str = "waiting") -> None:
-        c.state, c.attempt = state, ""
+        c.state, c.attempt, c.aside = state, "", 0
         if state == "waiting" and c.wants and not self.workers[c.wants].is_there:
             c.wants = ""
 
@@ -150,7 +151,8 @@ class Model:
             w.state, w.reason, w.since = state, "", since if state == "ready" else self.now
         if not w.is_there:
             for c in self.callers.values():
-                c.wants = "" if c.wants == w.id and c.state == "waiting" else c.wants
+                if c.wants == w.id and c.state == "waiting":
+                    c.wants, c.aside = "", 0
 
     def free(self, w: Worker, idle: int) -> None:
         after, w.after, w.attempt = w.after, "", ""
@@ -271,6 +273,21 @@ class Model:
             pause = missed and w.misses >= self.rules[t.caller.queue].max_misses and w.after != "offline"
             w.after = "paused" if pause else w.after
             self.end(t, self.now)
+        self.match()
+
+    def out_of_reach(self, attempt: str, leg: str) -> None:
+        t = self.running(attempt)
+        if not t or t.caller.state not in ("reserved", "dialing") or t.begun != leg:
+            return
+        if leg == "customer" and leg in t.accepted:
+            return
+        self.back(t.caller)
+        if leg == "agent" and t.caller.mode == "callback":
+            assert t.worker
+            t.worker.rest = self.now + 5_000
+        else:
+            t.caller.aside = self.now + 5_000
+        self.end(t)
         self.match()
 
     def caller_gone(self, c: Caller, never_met: bool = False) -> None:

@@ -275,6 +275,8 @@ def audit(world: World) -> None:
         assert agent.state is not AgentState.READY or phone == "free", "nobody is ready whose phone is not free"
         assert phone != "free" or not agent.reason.startswith("phone_"), "nor paused for one that is"
     assert not pairs, f"entries whose agent does not know of them: {pairs}"
+    aside = found["index"].pop(keys.of("aside"), set())
+    assert aside <= {member for key, member in scores}, "only who waits is passed over"
     actual = {key: members for key, members in found["index"].items() if members}
     assert actual == dict(expected)
     for (key, member), score in scores.items():

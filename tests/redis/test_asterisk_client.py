@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from redis import Redis
 
-from ivr.calls import CallState, Found, Gone, Listening, Outgoing, Refused, Unsure
+from ivr.calls import Away, CallState, Found, Gone, Listening, Outgoing, Refused, Unsure
 from ivr.clock import SystemClock
 from ivr.inputs import Outcome
 from ivr.providers.asterisk.client import AsteriskProvider
@@ -140,12 +140,29 @@ def test_a_number_is_rung_where_the_other_side_is_or_not_at_all(world: World) ->
     assert not refused.value.permanent
 
 
-def test_without_a_node_that_could_we_are_unsure_and_nothing_was_sent(world: World) -> None:
+def test_without_a_node_that_could_nothing_is_sent_and_that_is_said(world: World) -> None:
     for name in SITE.nodes:
         world.beats(name, up=False)
     for to in ("+5511999990001", "PJSIP/ana"):
-        with pytest.raises(Unsure):
+        with pytest.raises(Away):
             world.originate(to)
+    with pytest.raises(Away):
+        world.originate("PJSIP/ana", beside=world.up("node2-1.1", "node2"))
+    assert world.asked == []
+
+
+def test_a_node_that_has_lost_its_asterisk_says_that_nothing_was_done(world: World) -> None:
+    world.answers["originate"] = Answer(Result.AWAY, "node node1 is not connected to its Asterisk")
+    with pytest.raises(Away, match="not connected"):
+        world.originate("PJSIP/ana")
+
+
+def test_a_call_that_is_called_off_before_it_is_placed_is_placed_by_no_node(world: World) -> None:
+    world.provider.hangup("t1-a")
+    with pytest.raises(Refused, match="called off"):
+        world.provider.originate(Outgoing("t1-a", "PJSIP/ana", "", 20_000))
+    assert not world.registry.register_outgoing("t1-a", "node1", "PJSIP/ana", CLOCK.now_ms()), "nor on its way there"
+    assert world.provider.find("t1-a") == Found(CallState.ENDED, Outcome.CANCELED)
     assert world.asked == []
 
 

@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 from structlog.testing import capture_logs
 
-from ivr.calls import Unsure
+from ivr.calls import Away, Unsure
 from ivr.clock import ManualClock, SystemClock
 from ivr.inputs import Outcome
 from ivr.providers.asterisk.commands import Answer, Command, Commands, Handler, Result, serve
@@ -144,7 +144,7 @@ def test_a_slow_command_holds_up_those_of_its_own_call_only(node: Node, redis: R
 )
 def test_a_node_that_is_not_up_is_not_asked_at_all(redis: Redis, up: bool, age_ms: int) -> None:
     beat(redis, up, CLOCK.now_ms() - age_ms)
-    with pytest.raises(Unsure, match="node node1 is not up"):
+    with pytest.raises(Away, match="node node1 is not up"):
         worker(redis).ask("node1", "hangup", call="c1")
     assert redis.exists(LIST) == 0
 

@@ -10,6 +10,7 @@ from line_world import NUMBERS, World, audit, ordered, rules
 
 from callback.jobs import Task
 from callback.model import Callbacks, EntryState, Mode, Order, Place, Retry
+from callback.store import REST_MS
 from ivr.asks import Accept, CancelPlace, LeaveLine
 from ivr.calls import Caller, CallState, Found
 from ivr.inputs import Outcome
@@ -124,6 +125,65 @@ def test_customer_first_he_holds_in_his_place_and_the_agent_is_rung(customer_fir
     assert world.accept(attempt, "agent") == "room"
     assert world.tasks == [Task("connect", attempt=attempt)]
     assert (world.last("connected").data["hold_ms"], world.last("connected").data["chosen"]) == ("3000", "1")
+
+
+@pytest.mark.parametrize("mode", ["live", "callback"])
+def test_who_is_where_no_orders_are_taken_is_passed_over_for_a_moment(world: World, mode: str) -> None:
+    """A caller who holds there, or the agent whose phone is there: the other one of the two is free for others at once."""
+    first = world.join("c1") if mode == "live" else booked(world)
+    second = world.join("c2") if mode == "live" else ""
+    (task,) = world.rung()
+    before, turn = world.entry(first), world.last("agent_changed").at_ms
+    assert world.line.begin(task.attempt, "agent")
+    world.clock.advance(100)
+    for _ in range(2):
+        world.line.out_of_reach(task.attempt, "agent")
+    assert (world.entry(first).score, world.entry(first).member) == (before.score, before.member)
+    assert world.last("attempt_ended").data == {"leg": "agent", "outcome": "canceled", "next": "waiting", "due_ms": "0"}
+    if mode == "live":
+        (other,) = world.rung()
+        assert world.state(first) is EntryState.WAITING
+        assert world.entry(second).attempt == other.attempt
+        assert world.last("matched").data["overtaken"] == "1", "it is counted"
+        assert world.last("set_aside").data == {"until_ms": str(world.clock.now_ms() + REST_MS)}
+        world.agent("bia")
+        assert world.rung() == []
+        world.rested()
+        (again,) = world.rung()
+        assert (world.entry(first).attempt, world.entry(first).agent) == (again.attempt, "bia")
+    else:
+        ana = world.line.store.agent("ana")
+        assert ana
+        assert (ana.state, ana.misses, ana.since_ms) == ("ready", 0, turn), "he keeps his turn"
+        assert world.rung() == []
+        world.agent("bia")
+        (other,) = world.rung()
+        assert world.entry(first).agent == "bia"
+        assert world.count("set_aside") == 0
+
+
+def test_who_was_passed_over_may_ask_to_be_rung_back_and_is_served_as_all_are(world: World) -> None:
+    """He who holds at a node that is cut off hangs up, and another node rings him."""
+    entry = world.join("c1")
+    (task,) = world.rung()
+    assert world.line.begin(task.attempt, "agent")
+    world.line.out_of_reach(task.attempt, "agent")
+    assert world.rung() == []
+    assert world.book(entry, NUMBERS[1]).outcome == "booked"
+    (task,) = world.rung()
+    assert world.entry(entry).attempt == task.attempt
+
+
+def test_a_customer_who_cannot_be_rung_now_costs_him_no_try_and_the_agent_is_set_free(world: World) -> None:
+    entry = booked(world)
+    attempt = world.ring_agent()
+    assert world.accept(attempt, "agent") == "room"
+    (task,) = world.rung()
+    assert world.line.begin(task.attempt, "customer")
+    world.line.out_of_reach(attempt, "customer")
+    assert (world.state(entry), world.entry(entry).tries) == (EntryState.WAITING, {})
+    assert world.tasks == [Task("hang_up", call=f"{attempt}-a")]
+    assert (world.agent_state("ana"), world.count("set_aside")) == ("ready", 1)
 
 
 @pytest.mark.parametrize(

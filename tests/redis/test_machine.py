@@ -180,7 +180,7 @@ class LineMachine(RuleBasedStateMachine):
         outcome = self.world.book(c.id, number, c.queue, c.call, 0, mode).outcome
         assert outcome == ("booked" if c.state == "waiting" else "taken")
         if outcome == "booked":
-            c.mode, c.call, c.chosen, c.order, c.number = "callback", "", True, mode, number
+            c.mode, c.call, c.chosen, c.order, c.number, c.aside = "callback", "", True, mode, number, 0
             self.model.match()
         self.check()
 
@@ -197,7 +197,7 @@ class LineMachine(RuleBasedStateMachine):
             now = self.world.clock.now_ms()
             if c.state == "scheduled":
                 c.score = min(c.score, c.base + now)
-            c.mode, c.call, c.state, c.heard, c.rung_by_us = "live", call, "waiting", now + 60_000, False
+            c.mode, c.call, c.state, c.heard, c.rung_by_us, c.aside = "live", call, "waiting", now + 60_000, False, 0
             self.model.match()
         self.check()
 
@@ -211,7 +211,7 @@ class LineMachine(RuleBasedStateMachine):
         assert outcome == ("left" if c.state in ("waiting", *ENDED) else "taken")
         if c.state == "waiting":
             if c.chosen:
-                c.mode, c.call, c.rung_by_us = "callback", "", False
+                c.mode, c.call, c.rung_by_us, c.aside = "callback", "", False, 0
             else:
                 c.state = "flowed_out"
             self.model.match()
@@ -368,6 +368,18 @@ class LineMachine(RuleBasedStateMachine):
                 self.world.network.calls[won.call] = Found(CallState.RINGING)
         self.check()
 
+    @precondition(lambda self: self.rung)
+    @rule(n=PICK, last=st.booleans(), told=st.integers(1, 2))
+    def out_of_reach(self, n: int, last: bool, told: int) -> None:
+        """Whoever has won finds that the network takes no orders there; the word of it may come twice, or when all is over."""
+        attempt, leg = self.rung[-1] if last else self.rung[n % len(self.rung)]
+        self.carry_out(attempt, leg, dies=True)
+        if f"{attempt}-{leg[0]}" not in self.world.network.calls:
+            for _ in range(told):
+                self.world.line.out_of_reach(attempt, leg)
+                self.model.out_of_reach(attempt, leg)
+                self.check()
+
     @precondition(lambda self: any(not t.over for t in self.model.tries.values()))
     @rule(n=PICK, steps=st.integers(1, 4), to=st.sampled_from(["", *TARGETS]), then=AWAY)
     def go_on(self, n: int, steps: int, to: str, then: str) -> None:
@@ -504,6 +516,7 @@ def conserved(world: World) -> None:
     entered: set[str] = set()
     accepted: set[str] = set()
     ends: dict[str, str] = {}
+    aside: dict[str, int] = {}
     talks: Counter[str] = Counter()
     for event in world.events():
         kind, entry = event.type.value, event.entry
@@ -523,8 +536,10 @@ def conserved(world: World) -> None:
         elif kind in ENDED:
             assert entry not in ends, (entry, kind, ends[entry])
             ends[entry] = kind
+        elif kind == "set_aside":
+            aside[entry] = int(event.data["until_ms"])
         elif kind == "matched":
-            assert event.data["overtaken"] == "0", event
+            assert event.data["overtaken"] == "0" or max(aside.values(), default=0) > event.at_ms, event
     for entry in entered:
         state = world.state(entry).value
         assert ends.get(entry, "open") == (state if state in ENDED else "open")
@@ -576,7 +591,8 @@ FAULTS = {
         "t.over ~= '' then return nil, t end\n  local e = load('entry', t.entry)\n  if not e or e.attempt ~= id then",
         "false then return nil, t end\n  local e = load('entry', t.entry)\n  if not e then",
     ),
-    "the newest first": ("match", "'WITHSCORES')\n    heads", "'WITHSCORES', 'REV')\n    heads"),
+    "the newest first": ("match", "n, n, 'WITHSCORES')", "n, n, 'WITHSCORES', 'REV')"),
+    "the same pair again at once": ("match", "until not aside[first[1]]", "until true"),
     "skills forgotten": ("match", "if not skills[skill] then return false end", ""),
     "the agent loses his turn by a lost errand": ("sweep", "tonumber(t.idle_ms)", "NOW"),
     "a hang-up forgets the attempt": ("caller_gone", "if a then free_agent(a, tonumber(t.idle_ms)) end", ""),

@@ -16,7 +16,7 @@ from callback.attempts import Begun
 from callback.model import AgentState, EntryState
 from ivr.app import Parts, build
 from ivr.asks import Accept, BookCallback, JoinLine
-from ivr.calls import Caller, CallState, Found, Gone, Outgoing, Refused, Unsure
+from ivr.calls import Away, Caller, CallState, Found, Gone, Outgoing, Refused, Unsure
 from ivr.clock import ManualClock
 from ivr.config import Settings
 from ivr.inputs import Outcome
@@ -194,6 +194,25 @@ def test_an_unsure_call_is_never_dialled_again_from_here(house: House) -> None:
     verbs.dial(house.parts, attempt, "agent")
     assert house.network.rung == []
     assert house.state_of(entry) is EntryState.DIALING
+
+
+def test_a_caller_whose_part_of_the_network_takes_no_orders_keeps_his_place_and_costs_nobody_a_lease(
+    house: House,
+) -> None:
+    entry, attempt = matched(house)
+    place = house.line.entry(entry)
+    house.network.due = [Away("node2 is not up")]
+    verbs.dial(house.parts, attempt, "agent")
+    after, ana = house.line.entry(entry), house.line.store.agent("ana")
+    assert place
+    assert after
+    assert ana
+    assert (after.state, after.score, after.member) == (EntryState.WAITING, place.score, place.member)
+    assert (ana.state, ana.misses) == (AgentState.READY, 0)
+    assert house.network.rung == []
+    other = house.join("c2")
+    house.work()
+    assert [one.call for one in house.network.rung] == [f"{house.attempt_of(other)}-a"], "who stands behind is served"
 
 
 def test_the_caller_who_holds_is_moved_to_the_agent(house: House) -> None:

@@ -136,7 +136,7 @@ class Acts:
                 raise
             self._registry.ended(call, Outcome.FAILED)
             self.placed.forget(call)
-            return Answer(Result.REFUSED, str(err))
+            return Answer(Result.AWAY if isinstance(err, AmiDown) else Result.REFUSED, str(err))
         return _OK
 
     def redirect(self, command: Command) -> Answer:
@@ -241,7 +241,7 @@ class Acts:
         except BadAddress as err:
             return Answer(Result.REFUSED, str(err), permanent=True), ""
         if not self._ami.up:
-            return Answer(Result.REFUSED, f"node {self._node.name} is not connected to its Asterisk"), ""
+            return Answer(Result.AWAY, f"node {self._node.name} is not connected to its Asterisk"), ""
         if target.kind is Kind.PHONE and not via:
             state = self._ami.act("Getvar", Variable=f"DEVICE_STATE({name})").get("Value", "")
             if state == "INVALID":

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from redis import Redis
 from redis.exceptions import RedisError
 
-from ivr.calls import CallState, Found, Gone, Listening, Node, Outgoing, Refused, Unsure
+from ivr.calls import Away, CallState, Found, Gone, Listening, Node, Outgoing, Refused, Unsure
 from ivr.clock import Clock, SystemClock
 from ivr.inputs import Outcome
 from ivr.providers.asterisk import recordings
@@ -149,7 +149,7 @@ class AsteriskProvider:
 
     def _way(self, target: Target, beside: str) -> _Way:
         """Where the call is placed: where `beside` is; else where the phone is registered; else on the node with the fewest
-        channels that has the trunk. Raises Unsure when no such node is up, Refused when `beside` is where no trunk is:
+        channels that has the trunk. Raises Away when no such node is up, Refused when `beside` is where no trunk is:
         two calls on two nodes cannot talk."""
         near = self._registry.node_of(beside) if beside else ""
         if target.kind is Kind.PHONE:
@@ -165,7 +165,7 @@ class AsteriskProvider:
         able = [node for node in self._site.nodes if self._site.has_trunk(node, trunk)]
         alive = self._registry.alive(able, self._clock.now_ms())
         if not alive:
-            raise Unsure(f"no node with the trunk {trunk} is up: is `retorno asterisk` running, and Asterisk?")
+            raise Away(f"no node with the trunk {trunk} is up: is `retorno asterisk` running, and Asterisk?")
         return _Way(min(alive, key=lambda node: (alive[node].channels, node)))
 
     def _home(self, phone: str) -> str:

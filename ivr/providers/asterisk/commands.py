@@ -24,7 +24,7 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
-from ivr.calls import Unsure
+from ivr.calls import Away, Unsure
 from ivr.clock import Clock
 from ivr.inputs import Outcome
 from ivr.providers.asterisk.registry import Registry
@@ -46,10 +46,12 @@ class Forged(Exception):
 
 
 class Result(StrEnum):
-    """How a command came out. `refused`: nothing was done. `gone`: the call is not up. `error`: we cannot tell."""
+    """How a command came out. `refused`: nothing was done. `away`: nor was it, for Asterisk is not there. `gone`: the call is not
+    up. `error`: we cannot tell."""
 
     OK = "ok"
     REFUSED = "refused"
+    AWAY = "away"
     GONE = "gone"
     ERROR = "error"
 
@@ -107,18 +109,20 @@ class Commands:
     patience_ms: int = PATIENCE_MS
 
     def ask(self, node: str, do: str, **data: str | int | bool) -> Answer:
-        """Have `node` do it. Raises Unsure: the node takes no commands now (nothing was sent), Redis is away, there was no
-        answer in time, or the control process could not tell what came of it."""
+        """Have `node` do it. Raises Away: the node takes no commands now, so nothing was done. Raises Unsure: Redis is away, there
+        was no answer in time, or the control process could not tell what came of it."""
         now = self.clock.now_ms()
         try:
             beat = Registry(self.redis, self.tenant).beat(node)
             if beat is None or not beat.takes_commands(now):
-                raise Unsure(f"node {node} is not up: is `retorno asterisk` running there, and Asterisk?")
+                raise Away(f"node {node} is not up: is `retorno asterisk` running there, and Asterisk?")
             answer = self._exchange(node, Command(secrets.token_hex(12), do, now + self.patience_ms, data))
         except RedisError as error:
             raise Unsure(f"Redis is away, so node {node} could not be asked: {type(error).__name__}") from error
         except (Forged, UnicodeDecodeError) as error:
             raise Unsure(f"an answer of node {node} is not to be trusted: {error}") from error
+        if answer.result is Result.AWAY:
+            raise Away(answer.why)
         if answer.result is Result.ERROR:
             raise Unsure(f"node {node} cannot tell what came of `{do}`: {answer.why}")
         return answer

@@ -64,6 +64,7 @@ class Told:
     booked: dict[str, str] = field(default_factory=dict)
     matched: dict[str, Event] = field(default_factory=dict)  # attempt -> its match
     begun: set[str] = field(default_factory=set)  # attempts of which a leg was dialled
+    aside: dict[str, int] = field(default_factory=dict)  # entry -> it may be passed over until then
     recovered_ms: list[int] = field(default_factory=list)  # how long each lease that ran out had lasted
     on_the_way: list[str] = field(default_factory=list)  # attempts whose caller hung up on the way into the room
     found: list[Violation] = field(default_factory=list)
@@ -88,6 +89,8 @@ class Told:
                 self.begun.add(event.attempt)
             case EventType.ATTEMPT_ENDED:
                 self._attempt_ended(event)
+            case EventType.SET_ASIDE:
+                self.aside[entry] = int(event.data["until_ms"])
             case EventType.COMPLETED:
                 self._free(event)
             case (
@@ -134,7 +137,8 @@ class Told:
             self._wrong("order", f"{entry} was matched and does not stand in line")
         if agent in self.booked:
             self._wrong("agent twice", f"{agent} got {event.attempt} while in {self.booked[agent]}")
-        passed = [other for other in self._served_by(agent) if self.place[other] < self.place[entry]]
+        there = [other for other in self._served_by(agent) if self.aside.get(other, 0) <= event.at_ms]
+        passed = [other for other in there if self.place[other] < self.place[entry]]
         if passed:
             self._wrong("order", f"{agent} took {entry} before {', '.join(passed[:3])} ({len(passed)} in all)")
         self.waits.pop(entry, None)
