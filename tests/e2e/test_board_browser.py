@@ -275,6 +275,45 @@ def test_an_update_moves_rows_and_keeps_focus_and_what_is_open(
     assert browser.execute_script("return document.activeElement.matches('#history-table summary')")
 
 
+MORPH = """
+const [before, after, done] = arguments;
+import("/static/board/morph.js").then(({ morph }) => {
+  const box = document.createElement("div");
+  document.body.append(box);
+  box.innerHTML = before;
+  const focused = box.querySelector("#f");
+  focused.focus();
+  const wanted = document.createElement("div");
+  wanted.innerHTML = after;
+  morph(box, wanted);
+  const kept = document.activeElement === focused && box.querySelector("#f") === focused;
+  const html = box.innerHTML;
+  box.remove();
+  done([kept, html]);
+}, (error) => done([false, String(error)]));
+"""
+HAS_FOCUS = '<i id="s"><button id="f">b</button></i>'
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (HAS_FOCUS, f"\n{HAS_FOCUS}\n"),
+        (f"\n{HAS_FOCUS}", HAS_FOCUS),
+        (f'<i id="a"></i>{HAS_FOCUS}<i id="b"></i>', f'{HAS_FOCUS}<i id="b">1</i><i id="a"></i>'),
+        (f'<i id="a"></i><i id="b"></i>{HAS_FOCUS}', f'{HAS_FOCUS}<i id="b"></i>'),
+        (f"<b>1</b><p>2</p>{HAS_FOCUS}<b>3</b>", f"<p>2</p><u>4</u>{HAS_FOCUS}<p>5</p>"),
+        (f'{HAS_FOCUS}<i id="a"></i>', f'<i id="n"></i><i id="a"></i>{HAS_FOCUS}'),
+    ],
+    ids=["space before", "no space", "the others move", "one goes", "nameless ones", "to the end"],
+)
+def test_what_has_the_focus_keeps_it_wherever_it_stands(
+    browser: webdriver.Chrome, site_of: Callable[..., Site], before: str, after: str
+) -> None:
+    open_page(browser, site_of(seeded=False))
+    assert browser.execute_async_script(MORPH, before, after) == [True, after]
+
+
 def order(browser: webdriver.Chrome) -> list[str]:
     return [row.get_attribute("id") or "" for row in browser.find_elements(By.CSS_SELECTOR, "tbody tr[id^=queue-]")]
 

@@ -96,7 +96,7 @@ def test_a_length_of_time_is_said_in_whole_minutes_rounded_up(seconds: int, pt: 
     assert (minutes_words(seconds, "pt-BR"), minutes_words(seconds, "en"), minutes_words(seconds, "es")) == (pt, en, es)
 
 
-@pytest.mark.parametrize(("lang", "seconds"), product(LANGUAGES, WAIT_LADDER_S))
+@pytest.mark.parametrize(("lang", "seconds"), list(product(LANGUAGES, WAIT_LADDER_S)))
 def test_every_announced_wait_is_in_words(lang: str, seconds: int) -> None:
     said = minutes_words(seconds, lang)
     assert not any(char.isdigit() for char in said)

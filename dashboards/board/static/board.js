@@ -1,6 +1,8 @@
 // The live board in the browser: receives what the server has rendered, puts it in place, and lets the timers tick.
 // Law: nothing is worded or computed here but the time since a moment. Silence is shown as silence.
 
+import { morph } from "./morph.js";
+
 const STALE_MS = 10_000; // the same ten seconds that the words of link.stale name
 const POLL_MS = 5_000;
 const RETRY_STREAM_MS = 60_000;
@@ -54,35 +56,6 @@ function tick() {
 }
 
 // ---- putting in place --------------------------------------------------------------------------------------------
-
-// Change `from` into `to`, touching only what differs, so that focus, selection, an open table and a screen reader's
-// place all stay. Elements with an id are the same element wherever they move.
-function morph(from, to) {
-  for (const { name } of [...from.attributes]) {
-    if (!to.hasAttribute(name) && name !== "open") from.removeAttribute(name);
-  }
-  for (const { name, value } of to.attributes) {
-    if (from.getAttribute(name) !== value) from.setAttribute(name, value);
-  }
-  const known = new Map([...from.children].filter((child) => child.id).map((child) => [child.id, child]));
-  let at = from.firstChild;
-  for (const wanted of [...to.childNodes]) {
-    let have = wanted.id ? known.get(wanted.id) : at && !at.id && at.nodeName === wanted.nodeName ? at : null;
-    if (!have) {
-      from.insertBefore(wanted, at);
-      continue;
-    }
-    if (have === at) at = at.nextSibling;
-    else from.insertBefore(have, at);
-    if (have.nodeType === Node.ELEMENT_NODE) morph(have, wanted);
-    else if (have.nodeValue !== wanted.nodeValue) have.nodeValue = wanted.nodeValue;
-  }
-  while (at) {
-    const next = at.nextSibling;
-    at.remove();
-    at = next;
-  }
-}
 
 function show(board) {
   down = board.down;
