@@ -175,7 +175,7 @@ def _at_work(parts: Parts) -> bool:
     client = redis_server.connect(parts.settings.redis_url, decode_responses=False)
     there = len(worker.last_seen_ms(client, parts.settings.tenant)) >= parts.settings.workers
     client.close()
-    return there and bool(Registry(parts.redis, parts.settings.tenant).alive(["node1"], now))
+    return there and bool(Registry(parts.redis, parts.settings.tenant).view(["node1"], now).alive)
 
 
 def all_up(calls: Sequence[Call]) -> None:

@@ -62,16 +62,19 @@ def enqueue(queue: Queue, task: Task) -> None:
     """Ring for a worker. No RQ retry: who dials again, and when, is decided by the line alone.
 
     Each job gets an id of its own: with one derived from the task, a second ring would overwrite the job that is running and
-    vanish together with it.
+    vanish together with it. With a pipeline of ours it is one trip to the disk; RQ by itself makes two.
     """
-    queue.enqueue_call(
-        task.verb,
-        args=[getattr(task, name) for name in FIELDS[task.verb]],
-        timeout=JOB_SECONDS,
-        result_ttl=0,
-        failure_ttl=KEEP_FAILED_SECONDS,
-        description=task.verb,
-    )
+    with queue.connection.pipeline() as pipe:
+        queue.enqueue_call(
+            task.verb,
+            args=[getattr(task, name) for name in FIELDS[task.verb]],
+            timeout=JOB_SECONDS,
+            result_ttl=0,
+            failure_ttl=KEEP_FAILED_SECONDS,
+            description=task.verb,
+            pipeline=pipe,
+        )
+        pipe.execute()
 
 
 def signed_json(key: bytes) -> type:

@@ -292,7 +292,7 @@ class Company:
     def missing(self) -> list[str]:
         """The parts that are not at work (yet)."""
         now = int(time.time() * 1000)
-        beats = Registry(self.parts.redis, self.settings.tenant).alive(self.nodes, now)
+        beats = Registry(self.parts.redis, self.settings.tenant).view(self.nodes, now).alive
         plain = redis_py.Redis.from_url(self.env["REDIS_URL"])
         working = worker.last_seen_ms(plain, self.settings.tenant)
         plain.close()

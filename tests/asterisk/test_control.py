@@ -148,7 +148,7 @@ def test_the_line_hears_of_phones_that_come_are_used_and_go(lab: Lab) -> None:
     until(lambda: lab.told and lab.told[-1] == ("PJSIP/ana", "free"), "free again")
     ana.unregister()
     until(lambda: lab.told[-1] == ("PJSIP/ana", "gone"), "gone")
-    assert lab.registry.nodes_of_phone("PJSIP/ana") == ()
+    assert lab.registry.view((), 0, device="PJSIP/ana").homes == ()
 
 
 def test_a_hand_over_between_desk_phones_is_told_with_its_calls(lab: Lab) -> None:

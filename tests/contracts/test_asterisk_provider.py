@@ -134,7 +134,7 @@ class Real:
         self.over = threading.Event()
         hands = Hands(settings, self.redis, self.desk)
         self.controls = {node: self._control(hands, node) for node in site.nodes}
-        until(lambda: len(self.registry.alive(site.nodes, CLOCK.now_ms())) == len(site.nodes), "the nodes are up")
+        until(lambda: len(self.registry.view(site.nodes, CLOCK.now_ms()).alive) == len(site.nodes), "the nodes are up")
 
     def _app(self, settings: Settings, commands: Commands) -> Flask:
         """Our webhooks, before the suite's desk."""
@@ -269,8 +269,8 @@ def talk(far: Real, agent: str) -> Talk:
 def test_a_caller_and_an_agent_talk_whichever_node_the_agents_phone_is_at(rooms: Real, agent: str, home: str) -> None:
     """Also when the moves are told twice, as after an answer that was lost."""
     made = talk(rooms, agent)
-    assert {rooms.registry.node_of(call) for call in made.calls} == {"node1"}
-    assert rooms.registry.nodes_of_phone(rooms.phone(agent)) == (home,)
+    assert {rooms.registry.view((), 0, beside=call).near for call in made.calls} == {"node1"}
+    assert rooms.registry.view((), 0, device=rooms.phone(agent)).homes == (home,)
     meet(rooms, "t7", *made.calls)
     made.hear_each_other()
     assert [rooms.desk.of(call).count(("joined", "t7")) for call in made.calls] == [1, 1]
@@ -283,7 +283,7 @@ def test_a_customer_who_is_rung_beside_the_agent_talks_with_him(rooms: Real) -> 
     until(lambda: rooms.desk.of("t7-a") == [("answered",)], "the agent has answered")
     rooms.provider.originate(Outgoing("t7-c", "+5511999990002", "+551130001000", 15_000, beside="t7-a"))
     until(lambda: rooms.desk.of("t7-c") == [("answered",)], "the customer has answered")
-    assert [rooms.registry.node_of(call) for call in ("t7-a", "t7-c")] == ["node2", "node2"]
+    assert [rooms.registry.view((), 0, beside=call).near for call in ("t7-a", "t7-c")] == ["node2", "node2"]
     made = Talk(rooms, newest(rooms, TRUNK), newest(rooms, "far"), ("t7-c", "t7-a"))
     assert "+551130001000" in made.customer.shown("From")
     made.customer.say(CUSTOMER_HZ)

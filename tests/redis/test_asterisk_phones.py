@@ -73,14 +73,14 @@ def test_the_line_hears_of_changes_only(seen: Seen, states: list[str], told: lis
     for state in states:
         seen.says("PJSIP/ana", state)
     assert seen.all_told() == [("PJSIP/ana", state) for state in told]
-    assert seen.registry.nodes_of_phone("PJSIP/ana") == (("node1",) if states[-1] in REGISTERED else ())
+    assert seen.registry.view((), 0, device="PJSIP/ana").homes == (("node1",) if states[-1] in REGISTERED else ())
 
 
 @pytest.mark.parametrize("device", ["PJSIP/bia", "PJSIP/carrier", "PJSIP/nobody", "Local/ana", ""])
 def test_a_node_speaks_only_of_its_own_phones(seen: Seen, device: str) -> None:
     seen.says(device, "NOT_INUSE")
     assert seen.all_told() == []
-    assert seen.registry.nodes_of_phone(device) == ()
+    assert seen.registry.view((), 0, device=device).homes == ()
 
 
 @pytest.mark.parametrize(("state", "told"), [("NOT_INUSE", "free"), ("UNAVAILABLE", "gone"), ("INUSE", "in_use")])
@@ -107,7 +107,7 @@ def test_the_phones_of_a_node_that_was_silent_twice_are_gone(seen: Seen) -> None
         seen.clock.advance(ms)
         act()
         assert seen.all_told() == told
-    assert seen.registry.nodes_of_phone("PJSIP/bia") == ()
+    assert seen.registry.view((), 0, device="PJSIP/bia").homes == ()
 
 
 def test_a_node_that_beats_again_in_time_keeps_its_phones(seen: Seen) -> None:

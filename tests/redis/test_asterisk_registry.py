@@ -77,7 +77,7 @@ def test_a_call_goes_only_forward(
     assert state(registry) == after
     lives = after is not None and after[0] != "ended"
     assert list(registry.calls("node1")) == ([CALL] if lives else [])
-    assert registry.node_of(CALL) == ("node1" if lives else "")
+    assert registry.view((), 0, beside=CALL).near == ("node1" if lives else "")
 
 
 def test_a_call_is_found_as_it_was_registered(registry: Registry) -> None:
@@ -153,11 +153,11 @@ def test_a_node_takes_commands_while_it_beats_and_says_that_it_is_up(registry: R
     nodes = ("node1", "node2", "node3")
     registry.heartbeat("node1", NOW, up=True, boot="12:00:00", channels=7)
     registry.heartbeat("node2", NOW, up=False)
-    assert list(registry.alive(nodes, NOW + 1_000)) == ["node1"]
-    assert registry.alive(nodes, NOW + 1_000)["node1"].channels == 7
-    assert registry.alive(nodes, NOW + 5_000) == {}, "five seconds without a beat"
+    assert list(registry.view(nodes, NOW + 1_000).alive) == ["node1"]
+    assert registry.view(nodes, NOW + 1_000).alive["node1"].channels == 7
+    assert registry.view(nodes, NOW + 5_000).alive == {}, "five seconds without a beat"
     registry.heartbeat("node2", NOW + 5_000, up=True)
-    assert list(registry.alive(nodes, NOW + 6_000)) == ["node2"]
+    assert list(registry.view(nodes, NOW + 6_000).alive) == ["node2"]
     assert registry.beat("node3") is None
 
 
@@ -186,11 +186,11 @@ def test_a_node_that_never_beat_is_dead_at_the_second_look(registry: Registry, r
 def test_each_node_says_of_a_phone_what_it_knows(registry: Registry) -> None:
     assert registry.device("PJSIP/ana", "node1", "NOT_INUSE") == {"node1": "NOT_INUSE"}
     assert registry.device("PJSIP/ana", "node2", "UNAVAILABLE") == {"node1": "NOT_INUSE", "node2": "UNAVAILABLE"}
-    assert registry.nodes_of_phone("PJSIP/ana") == ("node1",)
+    assert registry.view((), 0, device="PJSIP/ana").homes == ("node1",)
     registry.device("PJSIP/ana", "node2", "INUSE")
     registry.device("PJSIP/ana", "node1", "UNAVAILABLE")
-    assert registry.nodes_of_phone("PJSIP/ana") == ("node2",)
-    assert registry.nodes_of_phone("PJSIP/bob") == ()
+    assert registry.view((), 0, device="PJSIP/ana").homes == ("node2",)
+    assert registry.view((), 0, device="PJSIP/bob").homes == ()
 
 
 def test_a_client_that_does_not_decode_reads_the_same(registry: Registry, redis_url: str, redis: Redis) -> None:
@@ -201,5 +201,5 @@ def test_a_client_that_does_not_decode_reads_the_same(registry: Registry, redis_
     assert raw.find(CALL) == registry.find(CALL)
     assert raw.beat("node1") == registry.beat("node1")
     assert raw.calls("node1") == registry.calls("node1")
-    assert raw.nodes_of_phone("PJSIP/ana") == ("node1",)
+    assert raw.view((), 0, device="PJSIP/ana").homes == ("node1",)
     assert raw.ended(CALL, Outcome.BUSY) == Outcome.BUSY

@@ -19,7 +19,7 @@ from ivr.providers.asterisk import recordings
 from ivr.providers.asterisk.addresses import BadAddress, Kind, Target, phone_target
 from ivr.providers.asterisk.commands import Answer, Commands, Result
 from ivr.providers.asterisk.nodes import Site
-from ivr.providers.asterisk.registry import Known, Registry
+from ivr.providers.asterisk.registry import Known, Registry, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,10 @@ class AsteriskProvider:
 
     def originate(self, outgoing: Outgoing) -> None:
         target = self._target(outgoing.to)
-        try:
-            if self._registry.find(outgoing.call) is not None:
-                raise Refused("this call has been placed already, or called off")
-            way = self._way(target, outgoing.beside)
-        except RedisError as error:
-            raise _away(error) from error
+        view = self._view(target, outgoing.beside, outgoing.call)
+        if view.known:
+            raise Refused("this call has been placed already, or called off")
+        way = self._way(target, view)
         answer = self._commands.ask(
             way.node,
             "originate",
@@ -97,14 +95,11 @@ class AsteriskProvider:
 
     def listen(self, phone: str, call: str, mode: Listening) -> None:
         target = self._target(phone)
-        try:
-            node = self._registry.node_of(call)
-            if not node:
-                raise Gone("the call is over or was never placed")
-            way = self._way(target, call)
-        except RedisError as error:
-            raise _away(error) from error
-        _heed(self._commands.ask(node, "spy", phone=phone, call=call, mode=mode.value, via=way.via))
+        view = self._view(target, call)
+        if not view.near:
+            raise Gone("the call is over or was never placed")
+        way = self._way(target, view)
+        _heed(self._commands.ask(way.node, "spy", phone=phone, call=call, mode=mode.value, via=way.via))
 
     def record(self, call: str, on: bool) -> None:
         """As the port says, of a talk that the queue has recorded: raises `Refused` for any other."""
@@ -147,13 +142,23 @@ class AsteriskProvider:
         except RedisError as error:
             raise _away(error) from error
 
-    def _way(self, target: Target, beside: str) -> _Way:
-        """Where the call is placed: where `beside` is; else where the phone is registered; else on the node with the fewest
-        channels that has the trunk. Raises Away when no such node is up, Refused when `beside` is where no trunk is:
+    def _view(self, target: Target, beside: str, call: str = "") -> View:
+        device = f"PJSIP/{target.to}" if target.kind is Kind.PHONE else ""
+        try:
+            now = self._clock.now_ms()
+            return self._registry.view(self._site.nodes, now, call=call, beside=beside, device=device)
+        except RedisError as error:
+            raise _away(error) from error
+
+    def _way(self, target: Target, view: View) -> _Way:
+        """Where the call is placed: where the other one is; else where the phone is registered; else on the node with the fewest
+        channels that has the trunk. Raises Away when no such node is up, Refused when the other one is where no trunk is:
         two calls on two nodes cannot talk."""
-        near = self._registry.node_of(beside) if beside else ""
+        near = view.near
         if target.kind is Kind.PHONE:
-            home = self._home(target.to)
+            # The node at which it is registered, one that is up first; if at none, the one that asterisk.yaml gives it.
+            named = self._site.phones[target.to].node
+            home = next((node for node in (named, *view.homes) if node in view.homes and node in view.alive), named)
             return _Way(near, home if home != near else "") if near else _Way(home)
         trunk = target.trunk
         if near and not self._site.has_trunk(near, trunk):
@@ -162,18 +167,10 @@ class AsteriskProvider:
             )
         if near:
             return _Way(near)
-        able = [node for node in self._site.nodes if self._site.has_trunk(node, trunk)]
-        alive = self._registry.alive(able, self._clock.now_ms())
-        if not alive:
+        able = [beat for node, beat in view.alive.items() if self._site.has_trunk(node, trunk)]
+        if not able:
             raise Away(f"no node with the trunk {trunk} is up: is `retorno asterisk` running, and Asterisk?")
-        return _Way(min(alive, key=lambda node: (alive[node].channels, node)))
-
-    def _home(self, phone: str) -> str:
-        """The node at which a phone is registered, one that is up first; if at none, the one that asterisk.yaml gives it."""
-        registered = self._registry.nodes_of_phone(f"PJSIP/{phone}")
-        named = self._site.phones[phone].node
-        alive = self._registry.alive(registered, self._clock.now_ms())
-        return next((node for node in (named, *registered) if node in alive), named)
+        return _Way(min(able, key=lambda beat: (beat.channels, beat.node)).node)
 
 
 def _heed(answer: Answer) -> None:

@@ -66,6 +66,18 @@ class Beat:
         return self.up and now_ms - self.at_ms < FRESH_MS
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """What decides where a call is placed. `known`: whether its id is. `near`: the node that has the call beside which it is to be,
+    empty when that is over or was never known. `homes`: the nodes at which the telephone is registered, by name. `alive`: the nodes
+    that take commands now."""
+
+    known: bool
+    near: str
+    homes: tuple[str, ...]
+    alive: Mapping[str, Beat]
+
+
 class Registry:
     """The registry of one tenant. Thread-safe. Every method may raise RedisError."""
 
@@ -106,10 +118,25 @@ class Registry:
     def find(self, call: str) -> Known | None:
         return _known(call, _hash(self._redis.hgetall(self._call(call))))
 
-    def node_of(self, call: str) -> str:
-        """The node that has the call; empty when it is over or was never known."""
-        known = self.find(call)
-        return known.node if known and known.state is not CallState.ENDED else ""
+    def view(self, nodes: Iterable[str], now_ms: int, *, call: str = "", beside: str = "", device: str = "") -> View:
+        """All that decides where `call` is placed, in one trip; what is not named is not looked for."""
+        named = list(nodes)
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.exists(self._call(call))
+            pipe.hgetall(self._call(beside))
+            pipe.hget(self._devices(), device)
+            for node in named:
+                pipe.hgetall(self._node(node))
+            exists, found, said, *beats = pipe.execute()
+        near = _known(beside, _hash(found))
+        states = _states(_text(said or "{}"))
+        heard = [beat for node, data in zip(named, beats, strict=True) if (beat := _beat(node, _hash(data)))]
+        return View(
+            bool(exists),
+            near.node if near and near.state is not CallState.ENDED else "",
+            tuple(sorted(node for node, state in states.items() if state in REGISTERED)),
+            {beat.node: beat for beat in heard if beat.takes_commands(now_ms)},
+        )
 
     def calls(self, node: str) -> dict[str, Known]:
         """The calls of a node that have not ended, by id. One that was registered a moment ago may have no channel yet."""
@@ -135,15 +162,7 @@ class Registry:
 
     def beat(self, node: str) -> Beat | None:
         """The last heartbeat of a node; None: none within a day."""
-        data = _hash(self._redis.hgetall(self._node(node)))
-        if "at" not in data:
-            return None
-        return Beat(node, int(data["at"]), data["up"] == "1", data["boot"], int(data["channels"]))
-
-    def alive(self, nodes: Iterable[str], now_ms: int) -> dict[str, Beat]:
-        """Those of `nodes` that take commands now."""
-        beats = (self.beat(node) for node in nodes)
-        return {beat.node: beat for beat in beats if beat and beat.takes_commands(now_ms)}
+        return _beat(node, _hash(self._redis.hgetall(self._node(node))))
 
     def dead(self, node: str, now_ms: int) -> bool:
         """Whether a node, and every call that was on it, is lost: no beat for `DEAD_MS`, and this asked twice, `LOOK_TWICE_MS`
@@ -155,11 +174,6 @@ class Registry:
     def device(self, device: str, node: str, state: str) -> dict[str, str]:
         """`node` says that `device` (`PJSIP/ana`) is in `state` (Asterisk's word, as NOT_INUSE). What each node says of it."""
         return _states(self._run("device", (self._devices(),), device, node, state))
-
-    def nodes_of_phone(self, device: str) -> tuple[str, ...]:
-        """The nodes at which `device` is registered, by name."""
-        said = _states(_text(cast(Any, self._redis.hget(self._devices(), device)) or "{}"))
-        return tuple(sorted(node for node, state in said.items() if state in REGISTERED))
 
     def _run(self, script: str, keys: Iterable[str], *args: object) -> Any:
         answer = self._scripts[script](keys=list(keys), args=list(map(str, args)))
@@ -192,6 +206,12 @@ def _known(call: str, data: Mapping[str, str]) -> Known | None:
         return None
     outcome = Outcome(data["outcome"]) if data["outcome"] else None
     return Known(call, data["node"], CallState(data["state"]), outcome, data["to"], int(data["at"]))
+
+
+def _beat(node: str, data: Mapping[str, str]) -> Beat | None:
+    if "at" not in data:
+        return None
+    return Beat(node, int(data["at"]), data["up"] == "1", data["boot"], int(data["channels"]))
 
 
 def _states(text: Any) -> dict[str, str]:
