@@ -12,6 +12,7 @@ from callback import policy
 from callback.estimate import Estimate
 from callback.model import Closing, EntryState, Mode, Queue
 from callback.rows import Ahead, Choice, NewEntry
+from callback.states import ENTRY
 from ivr.asks import (
     BookCallback,
     CancelPlace,
@@ -131,8 +132,11 @@ def book(line: Line, ask: BookCallback, caller: Caller) -> Answer:
     checked = line.numbers.check(ask.number)
     if checked.kind != "ok":
         return Answer("blocked", {"why": checked.why})
-    queue, now = line.queue(ask.queue), line.clock.now_ms()
     held = line.store.entry(ask.entry) if ask.entry else None
+    if held and ENTRY[held.state].ended:
+        held = None
+    # One whom an agent has sent on stands in another queue than the one that his flow names.
+    queue, now = line.queue(held.queue if held else ask.queue), line.clock.now_ms()
     band, credit_ms = policy.rank(ask.priority, queue)
     skills = tuple(sorted(set(ask.skills)))
     here = line.store.place(held, now) if held else None
@@ -160,7 +164,9 @@ def book(line: Line, ask: BookCallback, caller: Caller) -> Answer:
         code, other = line.store.choose(held.id, choice, now)
         entry = other or held.id
     if code == "gone":  # no place to keep, or he was taken for gone: a new one, so that nobody is lost
-        code, entry = line.store.join(_as_new(line, ask, caller, choice, (band, credit_ms), skills, _waits(wait)), now)
+        code, entry = line.store.join(
+            _as_new(line, queue, ask, caller, choice, (band, credit_ms), skills, _waits(wait)), now
+        )
     return _booked(line, queue, code, entry, due_ms)
 
 
@@ -187,6 +193,7 @@ def _due(line: Line, queue: Queue, asked_ms: int, now: int) -> int:
 
 def _as_new(
     line: Line,
+    queue: Queue,
     ask: BookCallback,
     caller: Caller,
     choice: Choice,
@@ -196,7 +203,7 @@ def _as_new(
 ) -> NewEntry:
     return NewEntry(
         id=line.new_id(),
-        queue=ask.queue,
+        queue=queue.name,
         mode=Mode.CALLBACK,
         call=caller.call,
         number=choice.number,

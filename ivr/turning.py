@@ -5,7 +5,7 @@ Law: the only mutable things in the core are this object and the session copy in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -128,10 +128,6 @@ class Turning:
         if prompt is not None:
             self.speech.append(prompts.speak(self.flow, prompt, self.environment(), barge_in=barge_in))
 
-    def say_all(self, these: Iterable[PromptRef]) -> None:
-        for prompt in these:
-            self.say(prompt)
-
     def tell(self, key: str, /, **values: object) -> None:
         """Speak one of the built-in sentences."""
         self.speech.append(Say(words.sentence(key, self.session.lang, **values), self.session.lang))
@@ -174,6 +170,11 @@ class Turning:
         """From now on this step is where the call waits, and where it goes on after the talk."""
         s = self.session
         s.queue, s.queue_step, s.queue_depth = queue, s.step, len(s.frames)
+
+    def waits_here(self) -> bool:
+        """Whether this step is where the call waits."""
+        s = self.session
+        return s.queue_step == s.step and s.queue_depth == len(s.frames)
 
     def back_in_line(self) -> None:
         """To the step at which this call waits, out of any subflow: an agent has the caller, and `Joined` will find him."""

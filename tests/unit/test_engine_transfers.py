@@ -7,6 +7,7 @@ from test_engine import NOW_MS, flow_of
 
 from ivr import engine
 from ivr.asks import JoinLine, LeaveLine
+from ivr.events import EventType
 from ivr.facts import TalkFacts
 from ivr.instructions import Hold, Join, Say
 from ivr.session import Session
@@ -27,6 +28,17 @@ steps:
   sales: {type: queue, queue: sales, max_wait: 5m, next: thanks, on: {timeout: late, closed: late}}
   thanks: {type: hangup, reason: thanked}
   late: {type: hangup, reason: late}
+"""
+OFFERED = """
+version: 1
+flow: in
+languages: [en]
+entry: {default: sales}
+defaults: {on_fail: sales}
+steps:
+  sales: {type: queue, queue: sales, callback: {key: 1}, next: thanks, on: {callback: call_me, timeout: thanks, closed: thanks}}
+  call_me: {type: callback, queue: sales, number: ask, next: thanks, on: {declined: sales, duplicate: thanks}}
+  thanks: {type: hangup, reason: thanked}
 """
 OUT = """
 version: 1
@@ -142,3 +154,20 @@ def test_nor_for_a_place_that_is_not_there_any_more() -> None:
     phone.wait(3 * 60_000)
     assert phone.session.ended == "thanked"
     assert not [ask for exchange in phone.exchanges for ask, _ in exchange.asked if isinstance(ask, JoinLine)]
+
+
+def test_who_is_sent_on_and_does_not_want_the_callback_that_he_is_offered_keeps_his_place() -> None:
+    phone = talking(OFFERED)
+    phone.world.talked = TalkFacts(entry="e1", queue="support")
+    phone.world.at.offer = True
+    phone.talk(60_000)
+    phone.press("1")
+    assert phone.session.step == "call_me"
+    phone.press("*")
+    assert (phone.session.step, isinstance(phone.instruction, Hold)) == ("sales", True)
+    assert (phone.session.entry, phone.session.queue) == ("e1", "support")
+    assert not [ask for exchange in phone.exchanges[-2:] for ask, _ in exchange.asked], (
+        "he leaves no line and joins none"
+    )
+    (offered,) = [event for event in phone.events if event.type is EventType.CALLBACK_OFFERED and event.entry == "e1"]
+    assert offered.queue == "support", "and that queue has made the offer"

@@ -81,8 +81,8 @@ class QueueStep(Step):
 
     def enter(self, turning: Turning) -> Move:
         s = turning.session
-        if s.entry and s.queue == self.queue:
-            turning.stand_in_line(self.queue)
+        if s.entry and (s.queue == self.queue or turning.waits_here()):  # here, and sent on: in another queue by now
+            turning.stand_in_line(s.queue)
             return self._hold(turning, turning.facts.place(s.entry))
         if s.entry:
             turning.at["stage"] = "move"
@@ -225,7 +225,7 @@ class QueueStep(Step):
         s = turning.session
         if s.offered != s.entry:
             s.offered = s.entry
-            turning.event(EventType.CALLBACK_OFFERED, in_queue=self.queue, step=s.step)
+            turning.event(EventType.CALLBACK_OFFERED, in_queue=s.queue, step=s.step)
         if offer.prompt is not None:
             turning.say(offer.prompt)
         else:
