@@ -236,10 +236,10 @@ class Calls:
         """A held call was taken out of its hold for `attempt`."""
         return self._keep(call, -1, lambda: self._wake(call, None, Joined(attempt)))
 
-    def transferred(self, call: str, to: str) -> Reply:
-        """The agent has sent the customer `call` on to `to` from his own telephone: the customer hears so and waits there.
-        Repeated: the stored reply, no change."""
-        return self._keep(call, -1, lambda: self._transferred(call, to))
+    def transferred(self, call: str, turn: int, to: str) -> Reply:
+        """The agent has sent the customer `call` on to `to` from his own telephone, out of the room of turn `turn`: the customer
+        hears so and waits there. Repeated, or so late that he is elsewhere by now: the stored reply, no change."""
+        return self._keep(call, turn, lambda: self._transferred(call, turn, to))
 
     def ended(self, call: str, outcome: Outcome) -> None:
         """The call is over. Idempotent: the line hears of it each time and acts once. One that runs no flow may be the other side
@@ -295,9 +295,9 @@ class Calls:
         self.sessions.save(engine.start(self.flows, session), None, (), read_at=None)
         return self._wake(call, 0, Started())
 
-    def _transferred(self, call: str, to: str) -> Reply:
+    def _transferred(self, call: str, turn: int, to: str) -> Reply:
         saved = self.sessions.load(call)
-        if saved is not None and saved.session.room:
+        if saved is not None and saved.session.room and saved.session.turn == turn and not saved.session.ended:
             self.line.transferred(_caller(saved.session), to)
             return self._wake(call, saved.session.turn, DialEnded(Outcome.ANSWERED))
         if saved is not None and saved.instruction is not None:

@@ -53,7 +53,7 @@ class Desk:
         self._note("joined", call, attempt)
         return self._reply(call, 2)
 
-    def transferred(self, call: str, to: str) -> Reply:
+    def transferred(self, call: str, turn: int, to: str) -> Reply:
         self._note("transferred", call, to)
         return self._reply(call, 3)
 

@@ -11,7 +11,7 @@ from shell import Shell
 from callback import talks
 from callback.model import AgentState, EntryState, Order
 from ivr.calls import Gone, Listening, Refused
-from ivr.instructions import Hold
+from ivr.instructions import Hold, Join
 from ivr.words import SENTENCES
 
 
@@ -118,15 +118,31 @@ def test_one_who_was_sent_on_and_hangs_up_leaves_the_line(shell: Shell) -> None:
 
 def test_the_same_word_of_a_transfer_twice_is_one(shell: Shell) -> None:
     talking(shell)
-    first = shell.calls.transferred("c1", "support")
-    again = shell.calls.transferred("c1", "billing")
+    turn = shell.network.calls["c1"].turn
+    first = shell.calls.transferred("c1", turn, "support")
+    again = shell.calls.transferred("c1", turn, "billing")
     assert isinstance(first.instruction, Hold)
     assert (again.turn, again.instruction) == (first.turn, first.instruction)
     assert shell.entry().queue == "support"
 
 
+def test_the_word_of_a_transfer_that_comes_when_he_talks_with_the_next_agent_leaves_him_there(shell: Shell) -> None:
+    """A web server that hung had it in its hands."""
+    talking(shell)
+    turn = shell.network.calls["c1"].turn
+    shell.network.transfers("c1", "support")
+    shell.run(5_000)
+    shell.agent("bia", ("support",))
+    shell.run(60_000)
+    (talk,) = shell.line.talks()
+    assert talk.agent == "bia"
+    late = shell.calls.transferred("c1", turn, "billing")
+    assert isinstance(late.instruction, Join)
+    assert shell.line.talks() == (talk,)
+
+
 def test_a_transfer_of_a_call_that_nobody_knows_ends_with_a_word(shell: Shell) -> None:
-    reply = shell.calls.transferred("nobody", "support")
+    reply = shell.calls.transferred("nobody", 3, "support")
     assert reply.instruction.speech
 
 

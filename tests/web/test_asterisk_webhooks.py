@@ -56,8 +56,8 @@ class Calls:
         self.asked.append(("joined", call, attempt))
         return self._reply(call, 8)
 
-    def transferred(self, call: str, to: str) -> Reply:
-        self.asked.append(("transferred", call, to))
+    def transferred(self, call: str, turn: int, to: str) -> Reply:
+        self.asked.append(("transferred", call, turn, to))
         return self._reply(call, 9)
 
     def ended(self, call: str, outcome: Outcome) -> None:
@@ -144,7 +144,7 @@ ROUTES: list[tuple[str, dict[str, str], tuple[Any, ...], int]] = [
     ("turn", {**TURN, "in": "dial", "status": "BUSY", "secs": ""}, ("wake", CALL, 3, DialEnded(Outcome.BUSY)), 4),
     ("turn", {**TURN, "in": "left", "result": "SUCCESS"}, ("wake", CALL, 3, DialEnded(Outcome.ANSWERED)), 4),
     ("joined", {"attempt": "t1"}, ("joined", CALL, "t1"), 8),
-    ("transferred", {"to": "billing"}, ("transferred", CALL, "billing"), 9),
+    ("transferred", {**TURN, "to": "billing"}, ("transferred", CALL, 3, "billing"), 9),
 ]
 
 
@@ -210,7 +210,8 @@ def test_a_signed_request_is_worth_nothing_later(world: World) -> None:
         ("answered", {"machine": "ghost"}, "expected machine="),
         ("joined", {}, "expected attempt="),
         ("joined", {"attempt": "t 1"}, "expected attempt="),
-        ("transferred", {"to": "a;b"}, "expected to="),
+        ("transferred", {**TURN, "to": "a;b"}, "expected to="),
+        ("transferred", {"to": "billing"}, "expected turn="),
     ],
 )
 def test_what_a_node_signed_and_we_cannot_read_says_what_was_expected(

@@ -89,7 +89,9 @@ def blueprint(desk: Desk) -> Blueprint:
 
     @routes.post("/transferred")
     def transferred() -> Response:
-        return _answer(desk, calls.transferred(_field("call", _ID), _field("to", _TARGET)))
+        return _answer(
+            desk, calls.transferred(_field("call", _ID), int(_field("turn", _SECONDS)), _field("to", _TARGET))
+        )
 
     return routes
 

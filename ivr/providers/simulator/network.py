@@ -108,7 +108,7 @@ class Network:
             call = self._talking(call_id)
             others = self._out(call)
             call.epoch += 1
-            self._send(call, f"/sim/calls/{call.id}/transferred", {"to": to})
+            self._send(call, f"/sim/calls/{call.id}/turns/{call.turn}/transferred", {"to": to})
             for other in others:
                 self._end(other, Outcome.ANSWERED)
 

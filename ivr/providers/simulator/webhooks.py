@@ -46,9 +46,9 @@ def blueprint(calls: Calls, key: bytes) -> Blueprint:
     def joined(call: str) -> Response:
         return _reply(calls.joined(call, _body("attempt")["attempt"]))
 
-    @routes.post("/calls/<call>/transferred")
-    def transferred(call: str) -> Response:
-        return _reply(calls.transferred(call, _body("to")["to"]))
+    @routes.post("/calls/<call>/turns/<int:turn>/transferred")
+    def transferred(call: str, turn: int) -> Response:
+        return _reply(calls.transferred(call, turn, _body("to")["to"]))
 
     @routes.post("/calls/<call>/ended")
     def ended(call: str) -> tuple[str, int]:
