@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
+OWN_REASONS: Final = frozenset({"phone_in_use", "phone_gone"})
+"""Why the line itself pauses an agent, until his telephone is free."""
+
+
+class ReservedReason(ValueError):
+    """Nobody may give this reason for his pause."""
+
+
 class UnknownAgent(LookupError):
     """No agent has this id."""
 
@@ -37,7 +45,9 @@ def add(
 
 
 def ask(line: Line, agent_id: str, act: str, reason: str = "") -> Agent:
-    """`act` as `Store.agent_asks` has it. Raises UnknownAgent, NotSignedIn."""
+    """`act` as `Store.agent_asks` has it. Raises UnknownAgent, NotSignedIn, ReservedReason."""
+    if reason in OWN_REASONS:
+        raise ReservedReason(f"the reason {reason!r} is the line's own word, for a telephone; give another")
     answer = line.store.agent_asks(agent_id, act, reason, line.clock.now_ms())
     if answer == "unknown":
         raise UnknownAgent(f"no agent {agent_id!r}; `retorno agent add {agent_id} ...` makes one known")

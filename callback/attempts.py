@@ -135,14 +135,15 @@ def never_dialled(line: Line, attempt: str, leg: str) -> str:
     return _after(line, entry, state, calls, "never_dialled", attempt)
 
 
-def out_of_reach(line: Line, attempt: str, leg: str) -> str:
+def out_of_reach(line: Line, attempt: str, leg: str, *, phone: bool = False) -> str:
     """The part of the network that this leg needs takes no orders now, and nothing was dialled. Whoever is there is passed over for
-    a moment: the caller who holds there; else the agent whose phone, or the customer whose line out, is there."""
+    a moment: the caller who holds there; else the agent whose phone, or the customer whose line out, is there. `phone`: it is the
+    phone itself, on which an older call of ours cannot be ended."""
     tried = line.store.attempt(attempt)
     entry = line.store.entry(tried.entry) if tried else None
     if not entry:
         return "late"
-    whose = "agent" if leg == Leg.AGENT and entry.mode is Mode.CALLBACK else "entry"
+    whose = "agent" if leg == Leg.AGENT and (phone or entry.mode is Mode.CALLBACK) else "entry"
     state, calls = line.store.set_aside(attempt, leg, whose, line.queues(), line.clock.now_ms())
     return _after(line, entry, state, calls, "out_of_reach", attempt)
 
@@ -186,8 +187,9 @@ def side_gone(line: Line, attempt: Attempt, entry: Entry, leg: Leg, *, met: bool
 
 def ended(line: Line, caller: Caller, outcome: Outcome, reason: str) -> None:
     """A call is over: a leg of an attempt, or a call that phoned in. Every way it can matter ends in one script."""
+    stood_for = "" if caller.leg == Leg.AGENT else line.store.hung_up(caller.call, line.clock.now_ms())
     if not caller.attempt:
-        entry_id = line.store.hung_up(caller.call, line.clock.now_ms()) or caller.entry
+        entry_id = stood_for or caller.entry
         entry = line.store.entry(entry_id) if entry_id else None
         if entry and entry.mode is Mode.LIVE and entry.call == caller.call:
             caller_gone(line, entry, caller.call, never_met=caller.room != entry.attempt)

@@ -193,7 +193,9 @@ class Entry:
     retry_ms: int = 0
     tries: dict[str, int] = field(default_factory=dict)  # outcomes of the customer's leg so far
     held_ms: int = 0  # customer_first: since when the customer we rang holds, 0 he does not
-    first_ms: int = 0  # a transferred caller: when he first entered a queue (`entered_ms`: this one); else 0
+    needs: tuple[
+        str, ...
+    ] = ()  # skills of whoever serves it; `skills` itself is agent:<id> while it waits for one agent alone
 
 
 @dataclass(frozen=True, slots=True)

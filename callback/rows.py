@@ -157,7 +157,7 @@ def entry_of(name: str, row: Mapping[str, str]) -> Entry:
         retry_ms=int(row["retry_ms"]),
         tries={key[len("tries_") :]: int(value) for key, value in row.items() if key.startswith("tries_")},
         held_ms=int(row["held_ms"]),
-        first_ms=int(row.get("first_ms", 0)),
+        needs=_list(row.get("needs", "") if row["skills"].startswith("agent:") else row["skills"], "+"),
     )
 
 

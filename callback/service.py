@@ -190,8 +190,8 @@ class Line:
     def leg_ended(self, attempt: str, leg: str, outcome: Outcome, reason: str = "") -> None:
         attempts.leg_ended(self, attempt, leg, outcome, reason)
 
-    def out_of_reach(self, attempt: str, leg: str) -> None:
-        attempts.out_of_reach(self, attempt, leg)
+    def out_of_reach(self, attempt: str, leg: str, *, phone: bool = False) -> None:
+        attempts.out_of_reach(self, attempt, leg, phone=phone)
 
     def gone(self, attempt: str) -> None:
         attempts.gone(self, attempt)

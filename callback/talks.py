@@ -140,7 +140,7 @@ def _move(
     now = line.clock.now_ms()
     to = queue or line.queue(stands.queue)
     stays = to.name == stands.queue
-    skills = [skill for skill in stands.skills if not skill.startswith(AGENT) and (stays or skill in to.skills)]
+    skills = [skill for skill in stands.needs if stays or skill in to.skills]
     move = Move(
         call=call,
         queue=to.name,

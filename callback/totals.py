@@ -169,20 +169,24 @@ def _expired(totals: Totals, event: Event) -> Totals:
     )
 
 
-def _dial_begun(totals: Totals, event: Event) -> Totals:
+def _dial_begun(totals: Totals, event: Event, count: int = 1) -> Totals:
     if event.data.get("leg") != Leg.CUSTOMER:
         return totals
-    totals = replace(totals, dialled=totals.dialled + 1)
+    totals = replace(totals, dialled=totals.dialled + count)
     if not _is(event, "first"):
         return totals
     promised_ms = _ms(event, "promised_ms")
-    kept = event.at_ms <= promised_ms
+    kept = _ms(event, "begun_ms", event.at_ms) <= promised_ms
     return replace(
         totals,
-        first_dials=totals.first_dials + 1,
-        promises_kept=totals.promises_kept + (promised_ms > 0 and kept),
-        promises_missed=totals.promises_missed + (promised_ms > 0 and not kept),
+        first_dials=totals.first_dials + count,
+        promises_kept=totals.promises_kept + count * (promised_ms > 0 and kept),
+        promises_missed=totals.promises_missed + count * (promised_ms > 0 and not kept),
     )
+
+
+def _dial_undone(totals: Totals, event: Event) -> Totals:
+    return _dial_begun(totals, event, -1)
 
 
 def _customer_answered(totals: Totals, event: Event) -> Totals:
@@ -223,6 +227,7 @@ FOLDS: Final[dict[EventType, Callable[[Totals, Event], Totals]]] = {
     EventType.CALLBACK_CHOSEN: lambda t, e: replace(t, callback_accepted=t.callback_accepted.plus(_ms(e, "wait_ms"))),
     EventType.MATCHED: _matched,
     EventType.DIAL_BEGUN: _dial_begun,
+    EventType.DIAL_UNDONE: _dial_undone,
     EventType.LEG_ACCEPTED: _customer_answered,
     EventType.ATTEMPT_ENDED: _customer_answered,
     EventType.CONNECTED: _connected,

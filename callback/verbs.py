@@ -44,7 +44,8 @@ def dial(hands: Hands, attempt: str, leg: str) -> None:
     if begun is None:
         return
     if begun.left_up and not _hung_up(hands, begun.left_up):
-        log.warning("dial_dropped_busy", attempt=attempt, leg=leg)  # the sweep finds that nothing was dialled
+        log.warning("dial_dropped_busy", attempt=attempt, leg=leg)
+        hands.line.out_of_reach(attempt, leg, phone=True)
         return
     if hands.clock.now_ms() > begun.send_by_ms:
         # This process was frozen after it had won: whoever swept may be dialling by now.

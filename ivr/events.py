@@ -36,6 +36,7 @@ class EventType(StrEnum):
     NUMBER_CHANGED = "number_changed"
     MATCHED = "matched"  # agent, attempt, order, overtaken (waiting entries passed that this agent could have served)
     DIAL_BEGUN = "dial_begun"  # attempt, leg, first (1: leg customer, never rung before for this entry), promised_ms
+    DIAL_UNDONE = "dial_undone"  # nothing was dialled: undoes dial_begun. Its leg, first, promised_ms, and begun_ms, when that was
     LEG_ACCEPTED = "leg_accepted"  # attempt, leg
     CONNECTED = "connected"  # agent, attempt, mode, chosen, wait_ms, hold_ms, target_ms (the queue's), line_ms (chosen: on the line before)
     RETURNED = "returned"  # the room never filled: undoes connected, the entry waits again. The data of that connected, and entered_ms

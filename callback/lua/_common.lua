@@ -70,6 +70,9 @@ local function lane_of(e) return e.queue .. '|' .. e.skills end
 -- The one agent whom an entry waits for, or nil. It is written where the skills are, so that such entries have a lane of their own.
 local function wanted(skills) return string.match(skills, '^agent:(.+)$') end
 
+-- The skills that an entry needs (a+b) of whoever serves it, also while it waits for one agent alone.
+local function needs(e) return wanted(e.skills) and (e.needs or '') or e.skills end
+
 -- Whether an agent will be free again before long: signed in, and not paused but for the moment of a call of his own.
 local function is_there(id)
   local found = redis.call('HMGET', key('agent', id), 'state', 'reason')
@@ -135,7 +138,7 @@ local function move_entry(e, to, deadline, changes)
   changes = changes or {}
   local agent = to == 'waiting' and wanted(changes.skills or e.skills)
   if agent and not is_there(agent) then
-    changes.skills = ''
+    changes.skills, changes.needs = changes.needs or needs(e), ''
     event('fell_back', {call = e.call, queue = changes.queue or e.queue, entry = e.id, agent = agent})
   end
   changes.state = to
@@ -275,11 +278,16 @@ local function end_attempt(t, why)
   redis.call('EXPIRE', key('attempt', t.id), KEEP_S)
 end
 
--- The calls of an attempt that were placed, but for the one that has just ended.
-local function placed_calls(t, ended_leg)
+-- The calls that an attempt had placed and that have no purpose when it ends, but for the one that has just ended. A customer
+-- who holds keeps holding.
+local function lost_calls(t, e, ended_leg)
   local calls = {}
-  if t.agent_placed == '1' and ended_leg ~= 'agent' then calls[#calls + 1] = t.agent_call end
-  if t.customer_placed == '1' and ended_leg ~= 'customer' then calls[#calls + 1] = t.customer_call end
+  for _, leg in ipairs({'agent', 'customer'}) do
+    local call = t[leg .. '_call']
+    if t[leg .. '_placed'] == '1' and leg ~= ended_leg and not (e.mode == 'live' and call == e.call) then
+      calls[#calls + 1] = call
+    end
+  end
   return calls
 end
 

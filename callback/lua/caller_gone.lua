@@ -22,7 +22,7 @@ elseif not rung then
 end
 local calls = {}
 if t then
-  calls = placed_calls(t, t.customer_call == call and 'customer' or nil)
+  calls = lost_calls(t, e)
   attempt_ended(t, 'customer', 'canceled', becomes, due)
   end_attempt(t, 'canceled')
 end

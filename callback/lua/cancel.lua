@@ -7,9 +7,7 @@ if not e or chosen(e) == '0' or e.state == 'connected' or MOVES.ended[e.state] t
 local calls = e.held_ms ~= '0' and {e.call} or {}  -- a customer we rang, who holds
 local t, _, a = running(e.attempt)
 if t then
-  for _, call in ipairs(placed_calls(t)) do
-    if call ~= e.call then calls[#calls + 1] = call end
-  end
+  for _, call in ipairs(lost_calls(t, e)) do calls[#calls + 1] = call end
   attempt_ended(t, t.leg, 'canceled', 'cancelled')
   end_attempt(t, 'cancelled')
 end

@@ -1,4 +1,4 @@
--- hung_up: a call that phoned in is over, so that a join which arrives after it makes no ghost.
+-- hung_up: a customer's call is over, so that a join, or the word of a transfer, which arrives after it makes no ghost.
 -- KEYS[1] the call. Returns the entry it stood for, or empty
 
 local entry = redis.call('GET', KEYS[1])

@@ -11,10 +11,7 @@ if not t or (e.state ~= 'reserved' and e.state ~= 'dialing') then return {'late'
 if t.begun ~= leg and not t['answer_' .. leg] then return {'late'} end
 if leg == 'customer' and t.answer_customer then return {'late'} end  -- he holds: caller_gone is about him
 
-local calls = {}
-for _, call in ipairs(placed_calls(t, leg)) do
-  if call ~= e.call then calls[#calls + 1] = call end  -- a customer who holds keeps holding
-end
+local calls = lost_calls(t, e, leg)
 if leg == 'agent' then becomes, due = 'waiting', '0' end
 attempt_ended(t, leg, outcome, becomes, due)
 end_attempt(t, outcome)

@@ -1,6 +1,6 @@
 -- set_aside: nothing was dialled for a leg, since the part of the telephone network that it needs takes no orders now. Nobody is to
--- blame: the entry keeps its place, the agent his turn. But the one of them who is there is passed over for a while, or the same pair
--- would be made again at once, and again: those behind would wait for nothing.
+-- blame: the entry keeps its place, the agent his turn, and `begin` is undone. But the one of them who is there is passed over for a
+-- while, or the same pair would be made again at once, and again: those behind would wait for nothing.
 -- KEYS[1] the attempt. ARGV attempt, leg, whose (entry | agent: who is there), rest_ms
 -- Returns {late: no change} | {waiting, call to hang up ...}; before: reserved or dialing; after: waiting, at its old place
 
@@ -9,11 +9,13 @@ local t, e, a = running(id)
 if not t or t.begun ~= leg or (e.state ~= 'reserved' and e.state ~= 'dialing') then return {'late'} end
 if leg == 'customer' and t.answer_customer then return {'late'} end  -- he holds: caller_gone is about him
 
-local calls = {}
-for _, call in ipairs(placed_calls(t, leg)) do
-  if call ~= e.call then calls[#calls + 1] = call end  -- a caller who holds keeps holding
-end
+local calls = lost_calls(t, e, leg)
 local til = NOW + tonumber(rest)
+local kind, rung = leg == 'agent' and 'agent' or 'entry', leg == 'agent' and a or e
+if rung.last_call == t[leg .. '_call'] then set(kind, rung, {last_call = t.left_up}) end
+if leg == 'customer' and t.agent ~= '' then redis.call('HINCRBY', key('entry', e.id), 'dials', -1) end
+event('dial_undone', {call = t[leg .. '_call'], queue = e.queue, entry = e.id, agent = t.agent, attempt = id},
+  'leg', leg, 'first', t.first, 'promised_ms', e.promised_ms, 'begun_ms', t.begun_ms)
 attempt_ended(t, leg, 'canceled', 'waiting')
 end_attempt(t, 'canceled')
 move_entry(e, 'waiting')

@@ -69,7 +69,7 @@ local function close_queues(told)
         if opens then
           postpone(e, opens)
           count = count + 1
-        else
+        elseif not redis.call('ZSCORE', key('aside'), member) then
           told[#told + 1] = e.id
           told[#told + 1] = 'closed'
         end
@@ -103,6 +103,7 @@ local function attempts_of(state)
   return attempts
 end
 
+redis.call('ZREMRANGEBYSCORE', key('aside'), '-inf', int(NOW))
 local told, silent = {}, {}
 local returned, promoted, wrapped = return_expired_leases(), promote_due(), end_wrap_ups()
 local moved = close_queues(told)

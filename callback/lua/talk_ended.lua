@@ -14,10 +14,7 @@ if t.met == '1' and (met == '1' or t.handed) then
   complete(t, e, a, leg)
   return {'completed'}
 end
-local calls = {}
-for _, call in ipairs(placed_calls(t, leg)) do
-  if not (e.mode == 'live' and call == e.call) then calls[#calls + 1] = call end
-end
+local calls = lost_calls(t, e, leg)
 undo_connect(t, e)
 attempt_ended(t, leg, 'failed', 'waiting')
 end_attempt(t, 'failed')

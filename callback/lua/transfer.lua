@@ -13,7 +13,7 @@ end_attempt(t, 'transferred')
 set('attempt', t, {moved_entry = e.id, moved_queue = queue, moved_unknown = unknown})
 local changes = plain_caller(e)
 changes.queue, changes.skills, changes.entered_ms = queue, skills, NOW
-changes.first_ms = tonumber(e.first_ms or e.entered_ms)
+changes.needs = wanted(skills) and needs(e) or ''
 if last == '1' then changes.score, changes.member = score_at(e, NOW), new_member(e.id) end
 event('transferred', {call = call, queue = queue, entry = e.id, agent = t.agent, attempt = id},
   'from', from, 'to', wanted(skills) and skills or queue, 'by', by, 'score', changes.score or e.score, 'talk_ms', talk)

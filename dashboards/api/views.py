@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from flask import Response, request
 
 from callback import talks
-from callback.agents import NotSignedIn, UnknownAgent
+from callback.agents import NotSignedIn, ReservedReason, UnknownAgent
 from callback.board import AgentRow, agent_rows
 from callback.model import Agent
 from callback.talks import NotTalking, UnknownTarget
@@ -162,6 +162,10 @@ def _act(agent: str, verb: Callable[[str], Agent]) -> AgentRow:
         raise Problem(404, "no_such_agent", "No agent has this id. GET /api/v1/agents lists them.") from err
     except NotSignedIn as err:
         raise Problem(409, "not_signed_in", "The agent is offline. Sign him in first.") from err
+    except ReservedReason as err:
+        raise Problem(
+            400, "reserved_reason", "The line itself gives this reason, for a telephone. Give another."
+        ) from err
 
 
 def _reading(context: Context) -> Reading:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from callback.agents import ReservedReason
 from callback.model import Agent
 from callback.service import Line
 from dashboards import i18n
@@ -63,7 +64,10 @@ def pause(agent_id: str, reason: str) -> None:
     """No more calls for now; during a call, after it."""
     with opened() as line:
         _known(line, agent_id)
-        line.pause(agent_id, reason)
+        try:
+            line.pause(agent_id, reason)
+        except ReservedReason as err:
+            raise click.BadParameter(str(err), param_hint="--reason") from err
 
 
 @agent.command("sign-in")

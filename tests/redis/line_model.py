@@ -341,7 +341,7 @@ class Model:
         worker = t.worker if c.state == "connected" else None
         t.over, t.told_by = True, ""
         self.plain(c)
-        c.skills = c.skills if queue == was and not wants else frozenset()
+        c.skills = c.skills if queue == was else frozenset()
         c.queue, c.entered, c.heard = queue, self.now, self.now + 60_000
         c.wants = wants
         self.back(c)

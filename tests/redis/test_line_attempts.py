@@ -9,6 +9,7 @@ import redis as redis_py
 from line_world import NUMBERS, World, audit, ordered, rules
 
 from callback.jobs import Task
+from callback.metrics import Totals, fold
 from callback.model import Callbacks, EntryState, Mode, Order, Place, Retry
 from callback.store import REST_MS
 from ivr.asks import Accept, CancelPlace, LeaveLine
@@ -184,6 +185,16 @@ def test_a_customer_who_cannot_be_rung_now_costs_him_no_try_and_the_agent_is_set
     assert (world.state(entry), world.entry(entry).tries) == (EntryState.WAITING, {})
     assert world.tasks == [Task("hang_up", call=f"{attempt}-a")]
     assert (world.agent_state("ana"), world.count("set_aside")) == ("ready", 1)
+    totals = Totals()
+    for event in world.events():
+        totals = fold(totals, event)
+    assert (totals.dialled, totals.first_dials, totals.promises_kept + totals.promises_missed) == (0, 0, 0)
+    world.tasks.clear()
+    world.rested()
+    again = world.ring_agent()
+    world.accept(again, "agent")
+    assert world.dial(again, "customer")
+    assert world.last("dial_begun").data["first"] == "1", "he has not been rung before"
 
 
 @pytest.mark.parametrize(

@@ -264,6 +264,29 @@ def test_a_tell_task_that_was_lost_is_given_again(redis: redis_py.Redis) -> None
     audit(world)
 
 
+@pytest.mark.parametrize("why", ["closed", "expired"])
+def test_who_cannot_be_told_since_the_network_takes_no_orders_is_tried_every_few_seconds(
+    redis: redis_py.Redis, why: str
+) -> None:
+    world = World(redis, rules(closing=Closing.MESSAGE))
+    entry = booked(world)
+    if why == "closed":
+        world.openings["q"] = Opening(False)
+    else:
+        world.clock.advance(3 * 86_400_000)
+    tried = 0
+    for _ in range(21):
+        tick(world, 1_000)
+        for _ in world.tasks:
+            tried += 1
+            attempt = world.entry(entry).attempt
+            assert world.line.begin(attempt, "customer")
+            world.line.out_of_reach(attempt, "customer")
+        world.tasks.clear()
+    assert tried == 5, "once, and then every five seconds"
+    audit(world)
+
+
 def test_a_customer_who_holds_his_place_at_expiry_keeps_it(world: World) -> None:
     world.line.pause("ana", "lunch")
     entry = booked(world)

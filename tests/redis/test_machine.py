@@ -228,7 +228,8 @@ class LineMachine(RuleBasedStateMachine):
         call = c.call
         self.world.network.calls[call] = Found(CallState.ENDED, Outcome.ANSWERED)
         for _ in range(told):
-            self.world.line.ended(Call(call, entry=c.id, room=c.attempt if met else ""), Outcome.ANSWERED, "")
+            room = c.attempt if met else ""  # whose session is in a room has that room's attempt, too
+            self.world.line.ended(Call(call, entry=c.id, attempt=room, room=room), Outcome.ANSWERED, "")
         if told:
             self.model.hung_up.add(call)
         if told and c.state not in ENDED:

@@ -9,7 +9,7 @@ import pytest
 import redis as redis_py
 from line_world import NUMBERS, Network, World, audit, rules
 
-from callback import dispatch, verbs
+from callback import verbs
 from callback.jobs import Task
 from callback.model import EntryState
 from ivr.calls import Outgoing, Unsure
@@ -148,6 +148,13 @@ def test_a_phone_that_could_not_be_freed_is_not_rung_and_the_place_comes_back(
     world.network.deaf = deaf
     carry_out(world, second)
     assert [what for what, _ in asked(world)] == ["hang up"] * min(3, deaf + 1) + ["ring"] * rings
-    world.clock.advance(60_000)
-    dispatch.reconcile(world.line, world.network, dispatch.sweep(world.line))
-    assert world.entry(entry).state is (EntryState.DIALING if rings else EntryState.RESERVED)
+    assert world.entry(entry).state is (EntryState.DIALING if rings else EntryState.WAITING)
+    if rings:
+        return
+    assert (world.agent_state("ana"), world.rung()) == ("ready", []), "he rests, for it is his telephone"
+    world.network.deaf = 0
+    world.rested()
+    (third,) = world.rung()
+    carry_out(world, third)
+    old = world.leg_call(first.attempt, "agent")
+    assert asked(world) == [("hang up", old), ("ring", world.leg_call(third.attempt, "agent"))], "it is not forgotten"

@@ -13,6 +13,7 @@ from callback import attempts, dispatch, talks
 from callback.jobs import Task
 from callback.metrics import Totals, fold, ledger
 from callback.model import Callbacks, Entry, Leg, Order, PhoneState, Queue, Transfers
+from callback.policy import Opening
 from callback.talks import NotTalking, UnknownTarget
 from ivr.asks import LeaveLine
 from ivr.calls import Caller
@@ -75,11 +76,7 @@ def test_who_is_sent_to_another_queue_waits_there_in_his_old_place(talking: tupl
     world.clock.advance(90_000)
     after = sent_on(world, attempt, "r")
     assert (after.id, after.state, after.mode, after.queue, after.call) == (entry, "waiting", "live", "r", "c1")
-    assert (after.score, after.first_ms, after.entered_ms) == (
-        before.score,
-        before.entered_ms,
-        world.clock.now_ms(),
-    )
+    assert (after.score, after.entered_ms) == (before.score, world.clock.now_ms())
     assert world.order("r")[0] == entry, "he entered a queue before the other"
     assert world.tasks == [Task("hang_up", call=f"{attempt}-a")]
     assert agent(world, "ana") == ("wrap_up", attempt)
@@ -155,9 +152,23 @@ def test_a_customer_whom_we_rang_waits_as_a_caller_on_the_line(redis: redis_py.R
 def test_one_who_was_sent_on_may_leave_or_choose_a_callback_there(talking: tuple[World, str, str]) -> None:
     world, entry, attempt = talking
     sent_on(world, attempt, "r")
-    assert world.book(entry, NUMBERS[3], "r", "c1").outcome == "booked"
+    assert world.book(entry, NUMBERS[3], "q", "c1").outcome == "booked"
     kept = ledger(books(world, "r"), 0, 1)
     assert (kept.balanced, kept.callback_accepted) == (True, 1)
+    audit(world)
+
+
+def test_the_rules_and_hours_of_his_callback_are_those_of_the_queue_in_which_he_stands(redis: redis_py.Redis) -> None:
+    """His flow still names the first queue."""
+    world = World(redis, {"q": Queue("q", callbacks=Callbacks(max_open=0)), "r": Queue("r")})
+    world.agent("ana")
+    entry = world.join("c1")
+    sent_on(world, world.talk(), "r")
+    now = world.clock.now_ms()
+    world.openings["q"] = Opening(is_open=False, opens_ms=now + 36_000_000)
+    answer = world.book(entry, NUMBERS[3], "q", "c1")
+    assert (answer.outcome, answer.values["entry"]) == ("booked", entry)
+    assert (world.state(entry), world.entry(entry).due_ms, world.entry(entry).queue) == ("waiting", 0, "r")
     audit(world)
 
 
@@ -166,6 +177,48 @@ def test_one_who_was_sent_on_may_leave_the_line(talking: tuple[World, str, str])
     sent_on(world, attempt, "r")
     assert world.line.answer(LeaveLine(entry, "timeout"), Caller("c1", entry=entry)).outcome == "left"
     assert ledger(books(world, "r"), 0, 0).flow_out == 1
+
+
+@pytest.mark.parametrize("then", ["sign_out", "to the queue"])
+def test_who_waited_for_one_agent_still_needs_the_skills_that_he_came_with(redis: redis_py.Redis, then: str) -> None:
+    world = World(redis, rules())
+    world.agent("ana", "q", "es")
+    entry = world.join("c1", skills="es")
+    attempt = world.talk()
+    world.agent("bia", "q")
+    world.line.phone("sim:bia", PhoneState.IN_USE)
+    assert sent_on(world, attempt, "agent:bia").skills == ("agent:bia",)
+    if then == "sign_out":
+        world.line.sign_out("bia")
+    else:
+        world.line.phone("sim:bia", PhoneState.FREE)
+        sent_on(world, world.talk(), "q")
+        world.line.sign_out("bia")
+    assert (world.entry(entry).skills, world.state(entry)) == (("es",), "waiting")
+    world.agent("caio", "q")
+    assert world.state(entry) == "waiting", "one who does not speak it is not rung"
+    audit(world)
+
+
+@pytest.mark.parametrize("order", [Order.LIVE, Order.AGENT_FIRST])
+def test_a_transfer_that_is_told_after_its_customer_has_hung_up_puts_nobody_in_line(
+    redis: redis_py.Redis, order: Order
+) -> None:
+    """The end of the agent's call is told first, then that of the customer, who was still in the room, then the transfer."""
+    world = World(redis, ordered(order) if order is not Order.LIVE else rules())
+    world.agent("ana")
+    entry = world.join("c1") if order is Order.LIVE else str(world.book("", NUMBERS[1], call="c1").values["entry"])
+    attempt = world.ring_agent()
+    world.accept(attempt, "agent")
+    if order is not Order.LIVE:
+        world.dial(attempt, "customer")
+        world.accept(attempt, "customer")
+    customer = Caller(world.entry(entry).call, entry=entry, attempt=attempt, room=attempt)
+    world.end_leg(attempt, "agent")
+    world.line.ended(customer, Outcome.ANSWERED, "")
+    assert not world.line.transferred(customer, "r")
+    assert world.state(entry) == "completed"
+    audit(world)
 
 
 def test_skills_that_the_other_queue_does_not_know_are_left_behind(redis: redis_py.Redis) -> None:

@@ -7,6 +7,7 @@ import redis as redis_py
 from line_world import World, audit, rules
 
 from callback import dispatch
+from callback.agents import ReservedReason
 from callback.model import Agent, PhoneState
 from ivr.inputs import Outcome
 
@@ -33,6 +34,14 @@ def tell(world: World, *states: PhoneState, address: str = "sim:ana") -> None:
     for state in states:
         world.line.phone(address, state)
         audit(world)
+
+
+@pytest.mark.parametrize("reason", ["phone_gone", "phone_in_use"])
+def test_nobody_gives_for_his_break_the_reason_that_ends_by_itself(world: World, reason: str) -> None:
+    world.agent("ana")
+    with pytest.raises(ReservedReason, match="give another"):
+        world.line.pause("ana", reason)
+    assert how(world) == ("ready", "")
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,7 @@ def test_an_agent_acts(
         ("nobody", "ready", None, 404, "no_such_agent"),
         ("ana", "pause", None, 409, "not_signed_in"),
         ("ana", "pause", {"reason": 5}, 400, "bad_body"),
+        ("ana", "pause", {"reason": "phone_gone"}, 400, "reserved_reason"),
         ("ana", "pause", ["almoço"], 400, "bad_body"),
     ],
 )
