@@ -148,12 +148,13 @@ def out_of_reach(line: Line, attempt: str, leg: str, *, phone: bool = False) -> 
     return _after(line, entry, state, calls, "out_of_reach", attempt)
 
 
-def caller_gone(line: Line, entry: Entry, call: str, *, never_met: bool = False) -> str:
-    """The caller on the line hung up. Returns the entry's state now, or `late`."""
+def caller_gone(line: Line, entry: Entry, call: str, *, never_met: bool = False, ours: bool = False) -> str:
+    """The caller on the line hung up, or (`ours`) was hung up for want of a word from us. Returns the entry's state now, or `late`."""
     now = line.clock.now_ms()
     # One whom we rang and who gave up holding for the agent has not had his talk: as if he had refused it.
-    then = policy.after_attempt(line.queue(entry.queue), entry, Outcome.REFUSED, now)
-    state, calls = line.store.caller_gone(entry.id, call, never_met, then, line.queues(), now)
+    outcome = Outcome.CANCELED if ours else Outcome.REFUSED
+    then = policy.after_attempt(line.queue(entry.queue), entry, outcome, now)
+    state, calls = line.store.caller_gone(entry.id, call, never_met, outcome, then, line.queues(), now)
     if state == EntryState.ABANDONED:
         line.observe("abandon", line.queue(entry.queue), entry.id, wait_ms=now - entry.entered_ms)
     return _after(line, entry, state, calls, "caller_gone", entry.attempt)
@@ -204,7 +205,8 @@ def ended(line: Line, caller: Caller, outcome: Outcome, reason: str) -> None:
         return
     if entry.mode is Mode.LIVE and entry.call == caller.call:
         # a customer we rang, who holds, perhaps in a later attempt than his own
-        caller_gone(line, entry, caller.call, never_met=caller.room != entry.attempt)
+        ours = outcome is Outcome.CANCELED
+        caller_gone(line, entry, caller.call, never_met=caller.room != entry.attempt, ours=ours)
     elif entry.state is EntryState.CONNECTED and entry.attempt == attempt.id:
         # One whose session is not in the room has left it before, alone, or has never reached it.
         talk_ended(line, caller, Outcome.ANSWERED if caller.room == attempt.id else Outcome.FAILED)

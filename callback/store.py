@@ -120,14 +120,22 @@ class Store:
         return str(self._run("hung_up", self.keys.of("call", call), now_ms))
 
     def caller_gone(
-        self, entry: str, call: str, never_met: bool, then: Next, queues: Mapping[str, Queue], now_ms: int
+        self,
+        entry: str,
+        call: str,
+        never_met: bool,
+        outcome: Outcome,
+        then: Next,
+        queues: Mapping[str, Queue],
+        now_ms: int,
     ) -> tuple[str, list[str]]:
-        """(`late` | the state the entry is in now, calls to hang up). `then`: for a customer we had rung and who held."""
+        """(`late` | the state the entry is in now, calls to hang up). `outcome` and `then`: for a customer we had rung and who
+        held."""
         code, *calls = self._run(
             "caller_gone",
             self.keys.of("entry", entry),
             now_ms,
-            *(entry, call, int(never_met), Outcome.REFUSED, then.state, then.due_ms, int(then.keep_place)),
+            *(entry, call, int(never_met), outcome, then.state, then.due_ms, int(then.keep_place)),
             queues=queues,
         )
         return code, calls

@@ -27,7 +27,7 @@ if leg == 'agent' then
   if missed and misses >= rule(e.queue).max_misses and a.after ~= 'offline' then
     move_agent(a, 'paused', NOW, outcome == 'failed' and 'phone' or 'no_answer', {attempt = '', entry = '', after = '', after_reason = ''})
   else
-    free_agent(a, NOW)
+    free_agent(a, outcome == 'canceled' and tonumber(t.idle_ms) or NOW)  -- our own doing costs nobody his turn
   end
   return {becomes, unpack(calls)}
 end

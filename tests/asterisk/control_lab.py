@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -18,11 +19,11 @@ from pathlib import Path
 from flask import Flask
 from redis import Redis
 from redis.exceptions import RedisError
-from rig import Behaviour, Node, Phone, Phones, Ring, until
+from rig import Behaviour, Call, Node, Phone, Phones, Ring, until
 from werkzeug.serving import make_server
 
 from ivr.app import Parts, build
-from ivr.calls import CallState, Outgoing
+from ivr.calls import Away, CallState, Outgoing
 from ivr.clock import SystemClock
 from ivr.config import Settings
 from ivr.inputs import Outcome
@@ -245,6 +246,28 @@ phones:
         self.web.shutdown()
         self.web.server_close()
         self.stop_redis()
+
+    @contextmanager
+    def no_web(self) -> Iterator[None]:
+        """For a while the web server has nothing behind it."""
+        ours, self.web.app = self.web.app, lambda _, begin: begin("503 Service Unavailable", []) and []
+        try:
+            yield
+        finally:
+            self.web.app = ours
+
+    def originates(self) -> bool:
+        """Whether the node rings anybody now. What it rings is put down again."""
+        try:
+            self.parts.provider.hangup(self.place("+5511988880009"))
+        except Away:
+            return False
+        return True
+
+    def rung(self, call: str) -> Call:
+        """That call, as it arrives at the carrier."""
+        until(lambda: [one for one in self.carrier.calls() if one.shown("X-Retorno-Call") == call], f"{call} arrives")
+        return next(one for one in self.carrier.calls() if one.shown("X-Retorno-Call") == call)
 
     # its people
 

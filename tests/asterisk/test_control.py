@@ -14,7 +14,7 @@ import pytest
 from control_lab import Lab
 from rig import Answer, Behaviour, Mute, Reject, Ring, until
 
-from ivr.calls import CallState, Found, Gone, Listening, Refused, Unsure
+from ivr.calls import Away, CallState, Found, Gone, Listening, Refused, Unsure
 from ivr.inputs import Outcome
 from ivr.providers.asterisk import control
 from ivr.providers.asterisk.commands import Result
@@ -80,7 +80,7 @@ def test_the_invite_of_a_call_says_which_call_it_is(lab: Lab) -> None:
     lab.carrier.behave(Ring())
     to_phone, to_number = lab.place("PJSIP/ana"), lab.place(NUMBER)
     assert ana.wait_call().shown("X-Retorno-Call") == to_phone
-    until(lambda: to_number in [call.shown("X-Retorno-Call") for call in lab.carrier.calls()], "the number is rung")
+    assert lab.rung(to_number).shown("To")
 
 
 def test_a_call_that_we_end_while_it_rings_is_canceled(lab: Lab) -> None:
@@ -292,6 +292,32 @@ def test_a_control_process_that_is_stopped_says_so_and_calls_go_on_without_it(la
     assert lab.known(call).state is CallState.UP
     lab.parts.provider.hangup(call)
     assert lab.wait_over(call) is Outcome.ANSWERED
+
+
+def test_a_call_that_was_to_be_ended_while_nobody_took_orders_is_ended_by_whoever_comes(lab: Lab) -> None:
+    ana = lab.phone("ana", Answer())
+    call = lab.place("PJSIP/ana")
+    lab.wait_state(call, CallState.UP)
+    lab.stop_control()
+    try:
+        with pytest.raises(Away):
+            lab.parts.provider.hangup(call)
+        assert ana.wait_call().up
+    finally:
+        lab.start_control()
+    assert lab.wait_over(call) is Outcome.ANSWERED
+
+
+def test_who_answers_when_no_web_server_does_has_refused_nothing_and_nobody_else_is_rung(lab: Lab) -> None:
+    """He hears an apology; his place in line is for the line to give back."""
+    lab.carrier.behave(Ring())
+    call = lab.place(NUMBER)
+    rings = lab.rung(call)
+    with lab.no_web():
+        until(lambda: not lab.originates(), "the node knows that there is none", patience_s=20)
+        rings.answer()
+        assert lab.wait_over(call) is Outcome.CANCELED
+    until(lab.originates, "they answer again")
 
 
 # What dies

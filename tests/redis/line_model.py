@@ -272,7 +272,7 @@ class Model:
             w.rest = self.now + 5_000 if outcome in (Outcome.FAILED, Outcome.BUSY, Outcome.REFUSED) else 0
             pause = missed and w.misses >= self.rules[t.caller.queue].max_misses and w.after != "offline"
             w.after = "paused" if pause else w.after
-            self.end(t, self.now)
+            self.end(t, t.idle if outcome is Outcome.CANCELED else self.now)
         self.match()
 
     def out_of_reach(self, attempt: str, leg: str) -> None:

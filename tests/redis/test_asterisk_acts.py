@@ -19,6 +19,7 @@ from ivr.providers.asterisk.ends import ABSENT_S, Ends
 from ivr.providers.asterisk.forms import Address
 from ivr.providers.asterisk.nodes import Node, Site
 from ivr.providers.asterisk.registry import Registry
+from ivr.providers.asterisk.webs import Webs
 
 NODE = Node("node1", Address("127.0.0.1", 5060))
 CALL = "node1-1.1"
@@ -37,7 +38,9 @@ class Refuses:
 
 
 def acts(redis: Redis, words: str) -> Acts:
-    return Acts(cast(Ami, Refuses(words)), Registry(redis, "t"), Site((), {"node1": NODE}), NODE, SystemClock())
+    return Acts(
+        cast(Ami, Refuses(words)), Registry(redis, "t"), Site((), {"node1": NODE}), NODE, SystemClock(), Webs(())
+    )
 
 
 def command(do: str, **data: Any) -> Command:

@@ -161,6 +161,39 @@ def test_a_node_takes_commands_while_it_beats_and_says_that_it_is_up(registry: R
     assert registry.beat("node3") is None
 
 
+@pytest.mark.parametrize(
+    ("first", "age_ms", "then", "counts"),
+    [
+        # who beat, how long ago; who beats now; whether that is what stands
+        (("a", True), 100, ("b", False), False),
+        (("a", True), 100, ("a", False), True),
+        (("a", True), 100, ("b", True), True),
+        (("a", True), 5_000, ("b", False), True),
+        (("a", False), 100, ("b", False), True),
+    ],
+)
+def test_a_process_that_is_not_let_in_does_not_speak_over_one_that_is(
+    registry: Registry, first: tuple[str, bool], age_ms: int, then: tuple[str, bool], counts: bool
+) -> None:
+    assert registry.heartbeat("node1", NOW, up=first[1], by=first[0])
+    assert registry.heartbeat("node1", NOW + age_ms, up=then[1], by=then[0]) is counts
+    beat = registry.beat("node1")
+    assert beat
+    assert (beat.at_ms, beat.up) == ((NOW + age_ms, then[1]) if counts else (NOW, first[1]))
+
+
+def test_a_node_whose_dialplan_asks_is_not_dead_however_silent_its_control_process_is(registry: Registry) -> None:
+    registry.heartbeat("node1", NOW, up=True)
+    late = NOW + 2 * DEAD_MS
+    registry.heard("node1", late - DEAD_MS // 2)
+    assert registry.heard_ms("node1") == late - DEAD_MS // 2
+    for _ in range(2):
+        assert not registry.dead("node1", late)
+        late += LOOK_TWICE_MS
+    late += DEAD_MS
+    assert [registry.dead("node1", late + n * LOOK_TWICE_MS) for n in range(2)] == [False, True]
+
+
 def test_a_node_is_dead_when_it_was_silent_for_a_minute_and_is_at_a_second_look(registry: Registry) -> None:
     registry.heartbeat("node1", NOW, up=True)
     assert not registry.dead("node1", NOW + DEAD_MS - 1)

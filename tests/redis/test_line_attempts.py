@@ -8,9 +8,11 @@ import pytest
 import redis as redis_py
 from line_world import NUMBERS, World, audit, ordered, rules
 
+from callback import dispatch
 from callback.jobs import Task
 from callback.metrics import Totals, fold
-from callback.model import Callbacks, EntryState, Mode, Order, Place, Retry
+from callback.model import Callbacks, Closing, EntryState, Mode, Order, Place, Retry
+from callback.policy import Opening
 from callback.store import REST_MS
 from ivr.asks import Accept, CancelPlace, LeaveLine
 from ivr.calls import Caller, CallState, Found
@@ -173,6 +175,45 @@ def test_who_was_passed_over_may_ask_to_be_rung_back_and_is_served_as_all_are(wo
     assert world.book(entry, NUMBERS[1]).outcome == "booked"
     (task,) = world.rung()
     assert world.entry(entry).attempt == task.attempt
+
+
+def no_word(world: World, attempt: str, leg: str) -> None:
+    """The call of a leg was answered, and hung up by the network for want of a web server."""
+    world.line.ended(Caller(world.leg_call(attempt, leg), attempt=attempt, leg=leg), Outcome.CANCELED, "hung_up")
+
+
+@pytest.mark.parametrize("who", ["customer", "agent", "customer who holds", "customer to be told"])
+def test_who_answered_and_got_no_word_from_us_has_refused_nothing(redis: redis_py.Redis, who: str) -> None:
+    world = World(redis, ordered(Order.CUSTOMER_FIRST) if "holds" in who else rules(closing=Closing.MESSAGE))
+    world.agent("ana")
+    entry = booked(world)
+    if who == "customer to be told":
+        world.line.pause("ana", "lunch")
+        (task,) = world.rung()
+        world.clock.advance(20_000)
+        world.openings["q"] = Opening(is_open=False)
+        dispatch.sweep(world.line)
+        dispatch.sweep(world.line)
+        world.tasks.clear()
+        attempt = world.entry(entry).attempt
+        assert world.dial(attempt, "customer")
+    else:
+        (task,) = world.rung()
+        attempt = task.attempt
+        assert world.dial(attempt, task.leg)
+    before = world.entry(entry)
+    if who == "customer":
+        world.accept(attempt, "agent")
+        (task,) = world.rung()
+        assert world.dial(attempt, "customer")
+    if who == "customer who holds":
+        assert world.accept(attempt, "customer") == "wait"
+    no_word(world, attempt, "agent" if who == "agent" else "customer")
+    after = world.entry(entry)
+    assert (after.score, after.member, after.mode) == (before.score, before.member, Mode.CALLBACK)
+    assert after.state in (EntryState.WAITING, EntryState.RESERVED), "in line at once, or rung again"
+    assert world.count("failed") == world.count("expired") == 0
+    audit(world)
 
 
 def test_a_customer_who_cannot_be_rung_now_costs_him_no_try_and_the_agent_is_set_free(world: World) -> None:

@@ -22,6 +22,7 @@ RINGING, UP = "5", "6"
         (UP, "16", False, O.ANSWERED, O.ANSWERED),
         (UP, "17", False, O.ANSWERED, O.ANSWERED),
         (UP, "16", True, O.ANSWERED, O.ANSWERED),
+        (UP, events.GAVE_UP, False, O.CANCELED, O.CANCELED),
         (RINGING, "17", False, O.BUSY, O.BUSY),
         (RINGING, "19", False, O.NO_ANSWER, O.NO_ANSWER),
         (RINGING, "21", False, O.REFUSED, O.BUSY),

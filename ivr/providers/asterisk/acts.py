@@ -27,11 +27,12 @@ from ivr.clock import Clock
 from ivr.inputs import Outcome
 from ivr.providers.asterisk import recordings
 from ivr.providers.asterisk.addresses import BadAddress, Kind, channel, phone_target
-from ivr.providers.asterisk.ami import Ami, AmiDown, AmiRefused
+from ivr.providers.asterisk.ami import Ami, AmiDown, AmiRefused, AmiTimeout
 from ivr.providers.asterisk.commands import Answer, Command, Handler, Result
 from ivr.providers.asterisk.events import ACTION
 from ivr.providers.asterisk.nodes import Node, Site
 from ivr.providers.asterisk.registry import Registry
+from ivr.providers.asterisk.webs import Webs
 
 log = structlog.get_logger()
 
@@ -82,6 +83,11 @@ class Placed:
         """Whether its channel may not have appeared yet."""
         return time.monotonic() - self._placed.get(call, float("-inf")) < BIRTH_S
 
+    def not_born(self, call: str) -> None:
+        """It has no channel, and never will have one."""
+        with self._lock:
+            self._placed.pop(call, None)
+
     def forget(self, call: str) -> None:
         with self._lock:
             self._placed.pop(call, None)
@@ -98,8 +104,9 @@ class Placed:
 class Acts:
     """The commands of one node. `handlers` is what `commands.serve` wants."""
 
-    def __init__(self, ami: Ami, registry: Registry, site: Site, node: Node, clock: Clock) -> None:
+    def __init__(self, ami: Ami, registry: Registry, site: Site, node: Node, clock: Clock, webs: Webs) -> None:
         self._ami, self._registry, self._site, self._node, self._clock = ami, registry, site, node, clock
+        self._webs = webs
         self.placed = Placed()
 
     @property
@@ -122,6 +129,10 @@ class Acts:
         refused, target = self._reach(to, command.text("via"))
         if refused:
             return refused
+        if not self._webs.answer:
+            return Answer(Result.AWAY, "no web server answers: whoever is rung would hear nothing but an apology")
+        if self._clock.now_ms() >= command.expires_ms:
+            return Answer(Result.AWAY, "the node has taken too long: whoever asked has given up")
         if not self._registry.register_outgoing(call, self._node.name, to, self._clock.now_ms()):
             return Answer(Result.REFUSED, "this call has been placed before, or called off")
         ring_ms = str(command.number("ring_ms"))
@@ -243,7 +254,10 @@ class Acts:
         if not self._ami.up:
             return Answer(Result.AWAY, f"node {self._node.name} is not connected to its Asterisk"), ""
         if target.kind is Kind.PHONE and not via:
-            state = self._ami.act("Getvar", Variable=f"DEVICE_STATE({name})").get("Value", "")
+            try:
+                state = self._ami.act("Getvar", None, ANSWER_S, Variable=f"DEVICE_STATE({name})").get("Value", "")
+            except (AmiDown, AmiTimeout) as err:  # nothing has been placed
+                return Answer(Result.AWAY, str(err)), ""
             if state == "INVALID":
                 why = f"node {self._node.name} has no phone {name}: `retorno asterisk config` and reload"
                 return Answer(Result.REFUSED, why, permanent=True), ""

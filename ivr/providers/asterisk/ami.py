@@ -60,6 +60,8 @@ class Ami:
             threading.Thread(target=self._tell, name="ami-events", daemon=True),
         ]
         """Alive from `start` to `stop`."""
+        self.refused = False
+        """Whether it is there and does not let us in."""
         self.failures = 0
         """How many times a listener has raised."""
         self.overflows = 0
@@ -110,6 +112,7 @@ class Ami:
             try:
                 self._begin(link, booted)
             except (AmiDown, AmiTimeout, AmiRefused) as err:
+                self.refused = isinstance(err, AmiRefused)
                 if told != str(err):
                     log.warning("ami_not_connected", why=str(err))
                 told = str(err)
@@ -117,7 +120,7 @@ class Ami:
                 tries += 1
                 continue
             log.info("ami_up", node=f"{self._address[0]}:{self._address[1]}")
-            tries, told = 0, ""
+            tries, told, self.refused = 0, "", False
             self._link = link
             self._put({"Event": _UP})
             self._watch(link)

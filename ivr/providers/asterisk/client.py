@@ -7,6 +7,7 @@ is dead, and its calls with it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from redis import Redis
@@ -75,8 +76,14 @@ class AsteriskProvider:
         except RedisError as error:
             raise _away(error) from error
         known = self._known(call)
-        if known is not None and known.state is not CallState.ENDED:
+        if known is None or known.state is CallState.ENDED:
+            return
+        try:
             self._commands.ask(known.node, "hangup", call=call)
+        except Away:
+            with suppress(RedisError):
+                self._registry.unwant(call)  # for the look with which the node's next control process begins
+            raise
 
     def find(self, call: str) -> Found:
         known = self._known(call)

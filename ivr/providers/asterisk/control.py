@@ -33,6 +33,7 @@ from ivr.providers.asterisk.heart import Heart
 from ivr.providers.asterisk.nodes import Node, Site
 from ivr.providers.asterisk.phones import Phones
 from ivr.providers.asterisk.registry import DEAD_MS, Registry
+from ivr.providers.asterisk.webs import Webs
 
 log = structlog.get_logger()
 
@@ -99,7 +100,8 @@ class Control:
             on_up=self._on_up,
             on_down=lambda: None,
         )
-        self._acts = Acts(self._ami, self._registry, site, node, clock)
+        self._webs = Webs(site.webs)
+        self._acts = Acts(self._ami, self._registry, site, node, clock, self._webs)
         self._ends = Ends(hands.calls, self._registry, self._acts, node.name)
         self._phones = Phones(self._ami, self._registry, site, node.name, clock, phone)
         self._heart = Heart(self._ami, self._registry, node.name, clock)
@@ -126,6 +128,7 @@ class Control:
         threads = [
             threading.Thread(target=self._serve_commands, args=(stop,), name="commands", daemon=True),
             threading.Thread(target=self._heart.beat, args=(stop,), name="heartbeat", daemon=True),
+            threading.Thread(target=self._webs.watch, args=(stop,), name="webs", daemon=True),
         ]
         log.info("asterisk_control_started", node=self._name)
         self._ami.start()
@@ -209,6 +212,9 @@ class Control:
             self._registry.answered(call)
         for call in found.unknown:
             self._end_orphan(call)
+        for call in found.unwanted:
+            self._acts.placed.ask_to_end(call)
+            self._end_channel(call, "unwanted_hung_up")
         self._phones.look()
         tell = log.info if found.absent or found.answered or found.unknown else log.debug
         tell("looked", node=self._name, calls=len(registered), absent=len(found.absent), unknown=len(found.unknown))
@@ -224,20 +230,34 @@ class Control:
         known = self._registry.find(call)
         if known is None or known.state is not CallState.ENDED:
             return
-        log.warning("orphan_hung_up", call=call)
+        self._end_channel(call, "orphan_hung_up")
+
+    def _end_channel(self, call: str, why: str) -> None:
+        log.warning(why, call=call)
         try:
             self._ami.act("Hangup", Channel=call, Cause="16")
         except AmiRefused as err:
-            log.info("orphan_gone", call=call, why=str(err))
+            log.info("hung_up_before", call=call, why=str(err))
 
     def _mourn(self, away_s: float) -> None:
-        """Asterisk is away: first its phones are gone, then, when it cannot be meant to come back, its calls."""
+        """Asterisk is away: first its phones are gone, then, when it cannot be meant to come back, its calls. Not while it only does
+        not let us in, or asks the web servers what to do: then it is well, and who is on the phone there too. And not for a node
+        that another process serves."""
+        if not self._heart.alone:
+            return
         if self._mourned == 0 and away_s > MUTE_S:
             self._mourned = 1
             self._phones.lost()
-        if self._mourned == 1 and away_s * 1000 > DEAD_MS:
+        if self._mourned == 1 and away_s * 1000 > DEAD_MS and not self._ami.refused and not self._asks():
             self._mourned = 2
             self._ends.bury()
+
+    def _asks(self) -> bool:
+        """Whether its dialplan has asked us something of late. Redis being away, we do not know: it may have."""
+        try:
+            return self._clock.now_ms() - self._registry.heard_ms(self._name) < DEAD_MS
+        except RedisError:
+            return True
 
 
 @contextmanager

@@ -51,6 +51,7 @@ class Ends:
         if call and response.get("Response") == "Success":
             self.teller.tell(partial(self._registry.answered, call))
         elif call:
+            self._acts.placed.not_born(call)
             self._doubt({call: Outcome.FAILED}, FAILED_S)
 
     def absent(self, calls: Mapping[str, Outcome]) -> None:
@@ -110,7 +111,7 @@ class Ends:
         finds the call registered without a channel, and tells it again."""
         if known.state is CallState.ENDED:
             return
-        if known.state is CallState.UP:
+        if known.state is CallState.UP and outcome is not Outcome.CANCELED:
             outcome = Outcome.ANSWERED
         log.info("call_ended", call=known.call, outcome=outcome.value)
         self._calls.ended(known.call, outcome)

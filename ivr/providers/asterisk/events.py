@@ -25,7 +25,9 @@ ACTION: Final = "retorno-"
 """Before the call's id, the id of the action that placed it: an OriginateResponse of a call that never had a channel names no
 other."""
 
-NORMAL, USER_BUSY, NO_USER_RESPONSE, NO_ANSWER, REJECTED = "16", "17", "18", "19", "21"
+USER_BUSY, NO_ANSWER, REJECTED = "17", "19", "21"
+GAVE_UP: Final = "99"
+"""The cause with which our dialplan hangs up when no web server has answered it; no network has this one for anything."""
 
 FREE, IN_USE, GONE = "free", "in_use", "gone"
 """The words of `callback.model.PhoneState`."""
@@ -35,14 +37,15 @@ YOUNG_MS: Final = 3_000
 
 
 def outcome(hangup: Pack, *, asked: bool, phone: bool) -> Outcome:
-    """How a call that we placed came out. `asked`: we had hung it up. `phone`: it rang an agent's phone, not a number.
+    """How a call that we placed came out. `asked`: we had hung it up. `phone`: it rang an agent's phone, not a number. Canceled, too,
+    is one that was answered and that no web server had a word for.
 
     21 is a person's own key on a phone of ours, and whatever the network likes on a trunk: some people decline calls while they
     talk, so it counts as busy there. 18 is silence of the far end's machine (timer B), not of a person.
     """
-    if hangup.get("ChannelState") == UP:
-        return Outcome.ANSWERED
     cause = hangup.get("Cause", "")
+    if hangup.get("ChannelState") == UP:
+        return Outcome.CANCELED if cause == GAVE_UP else Outcome.ANSWERED
     if asked:
         return Outcome.CANCELED
     if cause == USER_BUSY:
@@ -114,12 +117,14 @@ class Look:
     """What a look at all channels of a node says of the calls that are registered there.
 
     `absent`: those without a channel, and how they came out. `answered`: those that are up and registered as ringing.
-    `unknown`: channels in our dialplan that nobody talks on, and whose calls are not among the registered.
+    `unknown`: channels in our dialplan that nobody talks on, and whose calls are not among the registered. `unwanted`: those that
+    were to be ended while the node took no orders.
     """
 
     absent: Mapping[str, Outcome]
     answered: tuple[str, ...]
     unknown: tuple[str, ...]
+    unwanted: tuple[str, ...]
 
 
 def compare(registered: Mapping[str, Known], channels: Iterable[Pack], now_ms: int) -> Look:
@@ -140,7 +145,8 @@ def compare(registered: Mapping[str, Known], channels: Iterable[Pack], now_ms: i
         for call, channel in there.items()
         if call not in registered and _ours(channel) and not channel.get("BridgeId")
     )
-    return Look(absent, answered, unknown)
+    unwanted = tuple(call for call, known in registered.items() if known.unwanted and call in there)
+    return Look(absent, answered, unknown, unwanted)
 
 
 _SIDES: Final = (("Transferee", "OrigTransferer"), ("TransferTarget", "SecondTransferer"))

@@ -22,6 +22,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ivr.config import Settings
 from ivr.errors import RetornoError
 from ivr.providers.asterisk import events, passwords
+from ivr.providers.asterisk.events import GAVE_UP
 from ivr.providers.asterisk.forms import ANYONE
 from ivr.providers.asterisk.modules import MODULES
 from ivr.providers.asterisk.nodes import Node, Phone, Site, Trunk, peer
@@ -154,6 +155,7 @@ def _dialplan_values(site: Site, node: Node, settings: Settings) -> dict[str, An
         "webs": site.webs,
         "webhook_key": passwords.webhook(settings, node.name),
         "fallback": site.fallback_dial(node.name),
+        "gave_up": GAVE_UP,
         "languages": site.languages,
         "http_timeout": site.http_timeout,
         "sounds": node.sounds,

@@ -5,6 +5,7 @@ Law: it beats as long as this process lives, whatever else hangs; so nothing her
 
 from __future__ import annotations
 
+import secrets
 import threading
 from typing import Final
 
@@ -28,6 +29,9 @@ class Heart:
     def __init__(self, ami: Ami, registry: Registry, node: str, clock: Clock) -> None:
         self._ami, self._registry, self._node, self._clock = ami, registry, node, clock
         self._boot, self._channels, self._away = "", 0, False
+        self._name = secrets.token_hex(8)
+        self.alone = True
+        """Whether no other process serves the node, as far as is known."""
 
     def beat(self, stop: threading.Event) -> None:
         """Until `stop`; then the node says that it takes no more commands."""
@@ -49,7 +53,8 @@ class Heart:
 
     def _say(self, up: bool) -> None:
         try:
-            self._registry.heartbeat(self._node, self._clock.now_ms(), up=up, boot=self._boot, channels=self._channels)
+            about = {"boot": self._boot, "channels": self._channels, "by": self._name}
+            self.alone = self._registry.heartbeat(self._node, self._clock.now_ms(), up=up, **about)  # type: ignore[arg-type]
         except RedisError as err:
             if not self._away:
                 log.warning("heartbeat_not_told", node=self._node, why=type(err).__name__)

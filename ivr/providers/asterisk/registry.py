@@ -41,7 +41,7 @@ REGISTERED: Final = frozenset({"NOT_INUSE", "INUSE", "BUSY", "RINGING", "RINGINU
 @dataclass(frozen=True, slots=True)
 class Known:
     """A call as registered. `outcome` is set when it has ended. `to` is whom it rings, empty for one that came in.
-    `at_ms`: when it was registered."""
+    `at_ms`: when it was registered. `unwanted`: it was to be ended when its node took no orders."""
 
     call: str
     node: str
@@ -49,6 +49,7 @@ class Known:
     outcome: Outcome | None
     to: str
     at_ms: int
+    unwanted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,10 @@ class Registry:
         """A call is to end: nothing -> ended, so that it is not placed any more. False: it is known, and nothing is changed."""
         return bool(self._run("call_off", (self._call(call),), now_ms, KEEP_ENDED_S))
 
+    def unwant(self, call: str) -> None:
+        """A known call is to be ended as soon as its node takes orders."""
+        self._redis.hset(self._call(call), "unwanted", 1)
+
     def answered(self, call: str) -> bool:
         """ringing -> up. Whether the call is up now; False: it is over, or was never known."""
         return bool(self._run("answered", (self._call(call),)))
@@ -151,22 +156,31 @@ class Registry:
 
     # nodes
 
-    def heartbeat(self, node: str, now_ms: int, *, up: bool, boot: str = "", channels: int = 0) -> None:
-        """The control process of `node` lives. To be told each second; `up` as in `Beat`."""
-        key = self._node(node)
+    def heartbeat(self, node: str, now_ms: int, *, up: bool, boot: str = "", channels: int = 0, by: str = "") -> bool:
+        """The control process of `node` lives. To be told each second; `up` as in `Beat`, `by`: a name of this process alone.
+        False: it is not up, and another one that is serves the node; nothing is changed then."""
+        args = (now_ms, int(up), boot, channels, by, FRESH_MS, KEEP_NODE_S)
+        return bool(self._run("heartbeat", (self._node(node),), *args))
+
+    def heard(self, node: str, now_ms: int) -> None:
+        """The dialplan of `node` has asked us something: its Asterisk is there, whatever its control process says."""
         with self._redis.pipeline() as pipe:
-            pipe.hset(key, mapping={"at": now_ms, "up": int(up), "boot": boot, "channels": channels})
-            pipe.hdel(key, "missed")
-            pipe.expire(key, KEEP_NODE_S)
+            pipe.hset(self._node(node), "heard", now_ms)
+            pipe.hdel(self._node(node), "missed")
+            pipe.expire(self._node(node), KEEP_NODE_S)
             pipe.execute()
+
+    def heard_ms(self, node: str) -> int:
+        """When that was last, as far as it has been told; 0: not within a day."""
+        return int(_text(cast(Any, self._redis.hget(self._node(node), "heard")) or "0"))
 
     def beat(self, node: str) -> Beat | None:
         """The last heartbeat of a node; None: none within a day."""
         return _beat(node, _hash(self._redis.hgetall(self._node(node))))
 
     def dead(self, node: str, now_ms: int) -> bool:
-        """Whether a node, and every call that was on it, is lost: no beat for `DEAD_MS`, and this asked twice, `LOOK_TWICE_MS`
-        apart (the first time it is always False: after an absence of Redis the beats of living nodes look old too)."""
+        """Whether a node, and every call that was on it, is lost: neither a beat nor a question of its dialplan for `DEAD_MS`, and
+        this asked twice, `LOOK_TWICE_MS` apart (the first time it is always False: after an absence of Redis the beats of living nodes look old too)."""
         return bool(self._run("dead", (self._node(node),), now_ms, DEAD_MS, LOOK_TWICE_MS, KEEP_NODE_S))
 
     # telephones
@@ -202,10 +216,10 @@ def _texts() -> Mapping[str, str]:
 
 
 def _known(call: str, data: Mapping[str, str]) -> Known | None:
-    if not data:
+    if "state" not in data:
         return None
     outcome = Outcome(data["outcome"]) if data["outcome"] else None
-    return Known(call, data["node"], CallState(data["state"]), outcome, data["to"], int(data["at"]))
+    return Known(call, data["node"], CallState(data["state"]), outcome, data["to"], int(data["at"]), "unwanted" in data)
 
 
 def _beat(node: str, data: Mapping[str, str]) -> Beat | None:

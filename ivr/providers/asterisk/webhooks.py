@@ -7,6 +7,7 @@ operation, whatever has gone wrong behind it. No number and no key that a caller
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
@@ -29,6 +30,8 @@ from ivr.words import SENTENCES, sentence
 log = structlog.get_logger(__name__)
 
 MAX_FIELDS = 20
+SIGN_S = 10.0
+"""How often it is told that a node's dialplan asks; much less than the time after which a node counts as dead."""
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,80}", re.ASCII)
 _TARGET = re.compile(r"[A-Za-z0-9_.+*-]{1,64}", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
@@ -52,7 +55,7 @@ class Desk:
 def blueprint(desk: Desk) -> Blueprint:
     """The routes below `/asterisk`."""
     routes = Blueprint("asterisk", __name__, url_prefix="/asterisk")
-    calls = desk.calls
+    calls, told = desk.calls, dict.fromkeys(desk.site.nodes, float("-inf"))
 
     @routes.before_request
     def _verify() -> None:
@@ -60,6 +63,9 @@ def blueprint(desk: Desk) -> Blueprint:
         if form is None:
             abort(Response(status=403))
         g.form, g.node = form, form["node"]
+        if time.monotonic() - told[g.node] > SIGN_S:
+            told[g.node] = time.monotonic()
+            _sign_of_life(desk, g.node)
         if missing := [name for name in form.get("missing", "").split(".") if _SOUND.fullmatch(name)]:
             desk.delivery.missed(g.node, missing)
 
@@ -94,6 +100,13 @@ def blueprint(desk: Desk) -> Blueprint:
         )
 
     return routes
+
+
+def _sign_of_life(desk: Desk, node: str) -> None:
+    try:
+        desk.registry.heard(node, desk.clock.now_ms())
+    except RedisError as error:
+        log.debug("sign_of_life_not_told", node=node, why=type(error).__name__)
 
 
 def _signed_form(desk: Desk, path: str, body: bytes) -> dict[str, str] | None:
