@@ -101,7 +101,8 @@ class Closing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """What happens after an outcome of the customer's leg: at most `attempts` such outcomes, `delay_ms` apart."""
+    """What happens after an outcome of the customer's leg: at most `attempts` such outcomes, `delay_ms` apart (of those that are our
+    own doing each is twice as long after the one before, up to `policy.LONGEST_MS`)."""
 
     attempts: int
     delay_ms: int
@@ -113,7 +114,7 @@ RETRIES: dict[Outcome, Retry] = {
     Outcome.NO_ANSWER: Retry(3, 900_000),
     Outcome.MACHINE: Retry(2, 900_000),
     Outcome.REFUSED: Retry(1, 0),
-    Outcome.FAILED: Retry(5, 15_000, Place.KEEP),
+    Outcome.FAILED: Retry(12, 15_000, Place.KEEP),
 }
 
 

@@ -16,6 +16,9 @@ from phonenumbers import PhoneNumberType
 from callback.model import Entry, EntryState, Place, Queue
 from ivr.inputs import Outcome
 
+LONGEST_MS: Final = 900_000
+"""Between two tries of what failed by our own doing."""
+
 OURS: Final = frozenset({Outcome.FAILED, Outcome.CANCELED})
 """Outcomes that are our own doing (trunk, agent gone): they never use up the customer's attempts."""
 
@@ -44,7 +47,8 @@ class Next:
 def after_attempt(queue: Queue, entry: Entry, outcome: Outcome, now_ms: int) -> Next:
     """What follows when the customer's leg came out as `outcome`; `entry.tries` does not count it yet.
 
-    Each outcome has its own limit and delay (`queue.callbacks.retries`). `max_attempts` limits the outcomes that are
+    Each outcome has its own limit and delay (`queue.callbacks.retries`); what fails by our own doing, a trunk that is down, is tried
+    less and less often, so that an hour of it ends nobody's callback. `max_attempts` limits the outcomes that are
     the customer's, all together; the entry's own `max_attempts` and `retry_ms` stand before the queue's there.
     A call that we cancelled ourselves costs nothing. An outcome without a rule fails at once.
     Raises ValueError for `answered`, which is no failure.
@@ -59,7 +63,9 @@ def after_attempt(queue: Queue, entry: Entry, outcome: Outcome, now_ms: int) -> 
     if retry is None or tries >= retry.attempts:
         return Next(EntryState.FAILED, 0, keep_place=False)
     delay_ms = retry.delay_ms
-    if outcome not in OURS:
+    if outcome in OURS:
+        delay_ms = max(delay_ms, min(delay_ms << min(tries - 1, 20), LONGEST_MS))
+    else:
         total = 1 + sum(n for name, n in entry.tries.items() if name not in OURS)
         if total >= (entry.max_attempts or rules.max_attempts):
             return Next(EntryState.FAILED, 0, keep_place=False)

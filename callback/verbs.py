@@ -82,13 +82,13 @@ def dial(hands: Hands, attempt: str, leg: str) -> None:
 
 
 def connect(hands: Hands, attempt: str) -> None:
-    """Bring the customer who holds into the room of the attempt, where the agent is."""
-    tried = hands.line.attempt(attempt)
-    entry = hands.line.entry(tried.entry) if tried else None
-    if tried is None or entry is None or entry.attempt != attempt or tried.met:
-        log.info("connect_late", attempt=attempt)
-        return
+    """Bring the customer who holds into the room of the attempt, where the agent is. He may come by himself between two tries."""
     for turn in range(1, CONNECT_TRIES + 1):
+        tried = hands.line.attempt(attempt)
+        entry = hands.line.entry(tried.entry) if tried else None
+        if tried is None or entry is None or entry.attempt != attempt or tried.met:
+            log.info("connect_late", attempt=attempt)
+            return
         try:
             hands.provider.redirect(entry.call or tried.customer_call, attempt)
         except Gone:

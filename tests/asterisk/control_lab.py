@@ -46,7 +46,8 @@ inputs: [attempt]
 prompts:
   hello: {en: Hello.}
 steps:
-  main: {type: menu, intro: hello, timeout: 60s, tries: 1, keys: {1: bye}, on_fail: bye}
+  main: {type: menu, intro: hello, timeout: 60s, tries: 1, keys: {1: bye, 2: message}, on_fail: bye}
+  message: {type: voicemail, box: lab, prompt: hello, next: bye}
   bye: {type: hangup}
 """
 PROCESS = """

@@ -320,6 +320,22 @@ def test_who_answers_when_no_web_server_does_has_refused_nothing_and_nobody_else
     until(lab.originates, "they answer again")
 
 
+def test_a_message_whose_caller_hangs_up_when_no_web_server_answers_is_not_lost(lab: Lab) -> None:
+    caller = lab.phones.add("5511977770009", lab.node.sip).dial("+551130001000").wait_up()
+    until(lambda: lab.registry.calls("node1"), "the call is registered")
+    call = next(iter(lab.registry.calls("node1")))
+    caller.press("2", wait=False)
+    caller.say(700)
+    file = lab.node.root / "spool" / "retorno"
+    until(lambda: any(one.stat().st_size > 30_000 for one in file.glob(f"{call}-*.wav")), "two seconds are recorded")
+    with lab.no_web():
+        caller.hang_up()
+        assert lab.wait_over(call) is Outcome.ANSWERED
+    (left,) = [event for _, event in lab.parts.line.store.events() if event.type == "voicemail_left"]
+    assert (left.call, left.data["box"]) == (call, "lab")
+    assert (file / f"{left.data['url'].rpartition('/')[2]}.wav").is_file()
+
+
 # What dies
 
 

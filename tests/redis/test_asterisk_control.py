@@ -24,6 +24,7 @@ from ivr.providers.asterisk.forms import Address
 from ivr.providers.asterisk.nodes import Node, Site
 from ivr.providers.asterisk.registry import Registry
 from ivr.providers.asterisk.webs import Webs
+from ivr.store import Sessions
 
 NODE = Node("node1", Address("127.0.0.1", 5060), ami=Address("127.0.0.1", 1))
 
@@ -131,12 +132,14 @@ def test_a_call_that_never_had_a_channel_is_told_of_at_once(redis: Redis) -> Non
     told: list[tuple[str, Outcome]] = []
 
     class Told:
+        sessions = Sessions(redis, "t")
+
         def ended(self, call: str, outcome: Outcome) -> None:
             told.append((call, outcome))
 
     registry = Registry(redis, "t")
     acts = Acts(cast(ami.Ami, Nothing()), registry, Site((), {"node1": NODE}), NODE, SystemClock(), Webs(()))
-    ends = Ends(cast(Calls, Told()), registry, acts, "node1")
+    ends = Ends(cast(Calls, Told()), registry, acts, NODE)
     registry.register_outgoing("t1-c", "node1", "+5511999990001", SystemClock().now_ms())
     acts.placed.placed("t1-c")
     ends.originated({"Event": "OriginateResponse", "Response": "Failure", "ActionID": f"{ACTION}t1-c"})

@@ -62,7 +62,9 @@ def scheduled(delay_ms: int, *, keep: bool = False) -> Next:
         ({}, Outcome.FAILED, scheduled(15_000, keep=True)),
         ({"busy": 2, "no_answer": 2}, Outcome.FAILED, scheduled(15_000, keep=True)),  # our failure costs no attempt
         ({"failed": 3, "busy": 1}, Outcome.BUSY, scheduled(300_000)),
-        ({"failed": 4}, Outcome.FAILED, FAILED),
+        ({"failed": 3}, Outcome.FAILED, scheduled(120_000, keep=True)),  # a trunk that is down: less and less often
+        ({"failed": 10}, Outcome.FAILED, scheduled(900_000, keep=True)),
+        ({"failed": 11}, Outcome.FAILED, FAILED),
         ({"busy": 2}, Outcome.CANCELED, Next(EntryState.WAITING, NOW, True)),
     ],
 )

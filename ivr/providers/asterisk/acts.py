@@ -49,7 +49,7 @@ REMEMBERED: Final = 2_000
 NAMED: Final = "PJSIP_HEADER(add,X-Retorno-Call)"
 """The call's id in its INVITE, so that a trace of SIP and our log can be laid side by side."""
 NO_CHANNEL: Final = "No such channel"
-"""Asterisk's words (22.10) to a Getvar."""
+"""Asterisk's words (22.10) to a Getvar and to a Hangup."""
 FALLBACK: Final = "fallback"
 """What stands for an attempt where a caller is with the person whom the dialplan reached alone."""
 NOWHERE: Final = "retorno-nowhere"
@@ -178,10 +178,10 @@ class Acts:
             try:
                 self._ami.act("Hangup", Channel=call, Cause="16")
                 self._await_silence(call)
-            except AmiRefused:
-                if self._channel_state(call):
+            except AmiRefused as err:
+                if str(err) != NO_CHANNEL:
                     raise
-                if self.placed.being_born(call):
+                if self.has_channel(call):  # or will have one in a moment
                     time.sleep(WAIT_S)
                     continue
                 self.placed.forget(call)

@@ -15,10 +15,12 @@ from typing import Final
 import structlog
 
 from ivr.calls import Calls, CallState
-from ivr.inputs import Outcome
-from ivr.providers.asterisk import events
+from ivr.inputs import Outcome, Recorded
+from ivr.instructions import Record
+from ivr.providers.asterisk import events, recordings
 from ivr.providers.asterisk.acts import Acts
 from ivr.providers.asterisk.ami import AmiDown, AmiRefused, AmiTimeout, Pack
+from ivr.providers.asterisk.nodes import Node
 from ivr.providers.asterisk.registry import Known, Registry
 from ivr.providers.asterisk.teller import Teller
 
@@ -33,7 +35,7 @@ ABSENT_S: Final = 1.0
 class Ends:
     """The ends of the calls of one node. What it hears it tells in order, in a thread of its own."""
 
-    def __init__(self, calls: Calls, registry: Registry, acts: Acts, node: str) -> None:
+    def __init__(self, calls: Calls, registry: Registry, acts: Acts, node: Node) -> None:
         self._calls, self._registry, self._acts, self._node = calls, registry, acts, node
         self.teller = Teller("ends")
         self._doubted: dict[str, tuple[float, Outcome]] = {}
@@ -103,7 +105,7 @@ class Ends:
         self._end(known, outcome)
 
     def _bury(self) -> None:
-        for known in self._registry.calls(self._node).values():
+        for known in self._registry.calls(self._node.name).values():
             self._end(known, Outcome.FAILED)
 
     def _end(self, known: Known, outcome: Outcome) -> None:
@@ -114,6 +116,17 @@ class Ends:
         if known.state is CallState.UP and outcome is not Outcome.CANCELED:
             outcome = Outcome.ANSWERED
         log.info("call_ended", call=known.call, outcome=outcome.value)
+        self._note_message(known.call)
         self._calls.ended(known.call, outcome)
         self._registry.ended(known.call, outcome)
         self._acts.placed.forget(known.call)
+
+    def _note_message(self, call: str) -> None:
+        """Whoever hangs up while he leaves a message has left it. The dialplan says so itself, once, and nobody may have heard it."""
+        saved = self._calls.sessions.load(call)
+        if saved is None or saved.session.ended or not isinstance(saved.instruction, Record):
+            return
+        turn, name = saved.session.turn, f"{call}-{saved.session.turn}"
+        if seconds := recordings.seconds(self._node, name):
+            log.warning("message_was_not_told", call=call)
+            self._calls.wake(call, turn, Recorded(f"asterisk:{self._node.name}/{name}", seconds))

@@ -70,6 +70,15 @@ def _rest(node: Node, name: str, at: int, size: int, commands: Commands) -> Iter
         at += len(piece)
 
 
+def seconds(node: Node, name: str) -> int:
+    """How long the message `name` is, as the dialplan would have said it (op-record); 0: it is not there, or as good as empty."""
+    try:
+        _, size = _read(node, name, 0)
+    except OSError:
+        return 0
+    return (size + 11_956) // 16_000
+
+
 def tell(node: Node, command: Command) -> Answer:
     """The node's end of `fetch`, as a command: `name` and `at`."""
     name, at = command.text("name"), command.number("at")
