@@ -61,7 +61,7 @@ def test_a_queue_is_its_own_words_over_the_file_s_defaults_over_the_model_s() ->
     assert sales.callbacks.expires_ms == 5_400_000
     assert sales.callbacks.offer == Offer(min_wait_ms=300_000, after_ms=30_000)
     assert sales.callbacks.retries[Outcome.BUSY] == Retry(2, 60_000, Place.KEEP)
-    assert sales.callbacks.retries[Outcome.FAILED] == Retry(5, 15_000, Place.KEEP)
+    assert sales.callbacks.retries[Outcome.FAILED] == Retry(12, 15_000, Place.KEEP)
 
 
 def test_a_queue_of_one_word_is_the_model_s_default() -> None:

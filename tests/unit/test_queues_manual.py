@@ -14,7 +14,7 @@ from callback.queues import load_queues
 
 MANUAL = (Path(__file__).parents[2] / "docs/queues.md").read_text(encoding="utf-8")
 ROWS = dict(re.findall(r"^\| `([a-z_.]+)` \|[^|]*\| *`?([^|`]*)`? *\|[^|]*\|$", MANUAL, flags=re.M))
-OUTCOMES = re.findall(r"^\| `(\w+)` \| `(\d)` \| `(\w+)` \| `(\w+)` \|", MANUAL, flags=re.M)
+OUTCOMES = re.findall(r"^\| `(\w+)` \| `(\d+)` \| `(\w+)` \| `(\w+)` \|", MANUAL, flags=re.M)
 
 
 def rules(model: type[BaseModel], before: str = "") -> set[str]:
