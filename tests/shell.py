@@ -18,7 +18,7 @@ from ivr.app import build, create_app
 from ivr.calls import Reply
 from ivr.clock import ManualClock
 from ivr.config import Settings
-from ivr.events import Event
+from ivr.events import Event, EventType
 from ivr.inputs import Outcome
 from ivr.providers.simulator.network import Network
 from ivr.providers.simulator.telephone import Act, Call, Leave, Press, Speak
@@ -128,7 +128,9 @@ class Shell:
     # looking
 
     def events(self, *kinds: str) -> list[Event]:
-        return [event for _, event in self.line.store.events() if not kinds or event.type in kinds]
+        """All that has happened, or what is of these kinds. Raises ValueError for a kind that there is not."""
+        wanted = set(map(EventType, kinds))
+        return [event for _, event in self.line.store.events() if not wanted or event.type in wanted]
 
     def step(self, call: str = "c1") -> str:
         saved = self.calls.sessions.load(call)

@@ -46,7 +46,7 @@ from callback.timekeeper import last_tick_ms
 from ivr.app import Parts, build
 from ivr.cli.run import parts_of
 from ivr.config import Settings, load
-from ivr.events import Event
+from ivr.events import Event, EventType
 from ivr.providers.asterisk import passwords
 from ivr.providers.asterisk.registry import Registry
 from ivr.redis_server import find_binary
@@ -340,11 +340,13 @@ class Company:
         return self._parts
 
     def events(self, *kinds: str) -> list[Event]:
+        """All that has happened, or what is of these kinds. Raises ValueError for a kind that there is not."""
+        wanted = set(map(EventType, kinds))
         with self._lock:
             for name, event in self.parts.line.store.events(self._last_event):
                 self._last_event = name
                 self._events.append(event)
-            return [event for event in self._events if not kinds or event.type in kinds]
+            return [event for event in self._events if not wanted or event.type in wanted]
 
     def told(self) -> str:
         """For people: what does not work and what the parts have said of late."""

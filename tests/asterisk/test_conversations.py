@@ -312,7 +312,7 @@ def not_taken(desk: Desk, how: Answer | Reject | Ring, presses: str = "") -> Non
     desk.both_talk(caller, phone.calls()[-1])
     assert breaks(caller, MUSIC, since, heard_to) == []
     behind.wait_hears(MUSIC)
-    assert desk.events("entry_abandoned") == []
+    assert desk.events("abandoned") == []
 
 
 # The caller hangs up

@@ -22,7 +22,7 @@ from callback.store import REST_MS, Store
 from ivr.asks import Accept, BookCallback, JoinLine, TakePlace
 from ivr.calls import Caller, CallState, Found, Listening, Node, Outgoing, Unsure
 from ivr.clock import ManualClock
-from ivr.events import Event
+from ivr.events import Event, EventType
 from ivr.inputs import Answer, Outcome
 
 NUMBERS = [f"+55119{80000000 + n * 1_000_003:08d}" for n in range(20)]
@@ -199,14 +199,16 @@ class World:
     def order(self, queue: str = "q") -> list[str]:
         return [entry.id for entry in self.line.waiting(queue, 10_000)]
 
-    def events(self) -> list[Event]:
-        return [event for _, event in self.line.store.events()]
+    def events(self, *kinds: str) -> list[Event]:
+        """All that has happened, or what is of these kinds. Raises ValueError for a kind that there is not."""
+        wanted = set(map(EventType, kinds))
+        return [event for _, event in self.line.store.events() if not wanted or event.type in wanted]
 
     def last(self, kind: str) -> Event:
-        return next(event for event in reversed(self.events()) if event.type == kind)
+        return self.events(kind)[-1]
 
     def count(self, kind: str) -> int:
-        return sum(event.type == kind for event in self.events())
+        return len(self.events(kind))
 
 
 def rules(**changes: object) -> dict[str, Queue]:
