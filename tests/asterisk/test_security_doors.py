@@ -26,9 +26,10 @@ from rig import Phones, Ring, until
 from ivr.calls import Unsure
 from ivr.clock import SystemClock
 from ivr.providers.asterisk import mac, passwords
-from ivr.providers.asterisk.commands import Commands
+from ivr.providers.asterisk.commands import Commands, _signed
 from ivr.providers.asterisk.control import USER
 from ivr.providers.asterisk.link import AmiRefused, Link
+from ivr.providers.asterisk.registry import Registry
 
 pytestmark = pytest.mark.slow
 
@@ -279,33 +280,28 @@ def test_what_lies_in_redis_is_not_obeyed_unless_we_signed_it_for_that_node_and_
     redis, tenant = company.parts.redis, company.settings.tenant
     key = company.settings.key("asterisk commands")
     there = "{" + tenant + "}:ast:node:" + NODE + ":commands"
-    ring: dict[str, Any] = {
-        "call": "forged-a",
-        "to": "PJSIP/reserve",
-        "caller_id": "",
-        "ring_ms": 1000,
-        "detect_machine": False,
-        "via": "",
-    }
-    command = {"id": "x", "do": "originate", "expires_ms": int(time.time() * 1000) + 5_000, "data": ring}
+    phone = company.desk_phone("reserve", Ring())
+    common: dict[str, Any] = {"to": "PJSIP/reserve", "caller_id": "", "ring_ms": 20_000, "detect_machine": False}
+    ring = {**common, "call": "forged-a", "via": ""}
+    now = int(time.time() * 1000)
+    command = {"id": "x", "do": "originate", "expires_ms": now + 60_000, "data": ring}
     text = json.dumps(command, separators=(",", ":"))
-    other = Commands(redis, tenant, b"another key of thirty-two characters", SystemClock(), 300)
-    for forged in (text, f":{text}", f"{'0' * 64}:{text}", "", "\u2028", text + "\r\n"):
-        redis.rpush(there, forged)
-    with pytest.raises(Unsure):
-        other.ask(NODE, "originate", **ring)
-    for node in (NODE, "node2"):  # ours, taken from one list and laid into another, or late
-        late = Commands(redis, tenant, key, SystemClock(), -1)
-        with pytest.raises(Unsure):
-            late.ask(node, "originate", **ring)
-        moved = redis.lpop("{" + tenant + "}:ast:node:node2:commands")
-        if moved:
-            redis.rpush(there, str(moved))
-    until(lambda: redis.llen(there) == 0, "all is read")
-    Commands(redis, tenant, key, SystemClock()).ask(
-        NODE, "hangup", call="nobody"
-    )  # it goes on, and has done what came before
-    assert company.nodes[NODE].channels() == []
+    for_node2 = _signed(key, "command node2", command)  # ours, taken from one list and laid into another
+    late = _signed(key, f"command {NODE}", {**command, "expires_ms": now})
+    others = _signed(b"another key of thirty-two characters", f"command {NODE}", command)
+    forged = (text, f":{text}", f"{'0' * 64}:{text}", "", "\u2028", text + "\r\n", for_node2, others)
+    redis.rpush(there, *forged, late)
+    registry, commands = Registry(redis, tenant), Commands(redis, tenant, key, SystemClock())
+    commands.ask(NODE, "find", call="forged-a")  # what came before it about this call has been done or dropped
+    assert registry.find("forged-a") is None
+    log = (company.folder / f"asterisk-{NODE}.log").read_text()
+    assert (log.count("command_refused"), log.count("command_dropped_late")) == (len(forged), 1)
+    redis.rpush(there, _signed(key, f"command {NODE}", {**command, "id": "y"}))  # in time, and signed for this node
+    assert phone.wait_call().shown("X-Retorno-Call") == "forged-a"
+    commands.ask(NODE, "hangup", call="forged-a")
+    phone.calls()[0].wait_ended()
+    assert len(phone.calls()) == 1
+    phone.unregister()
 
 
 def test_a_command_of_ours_can_hold_no_second_action(company: Company) -> None:
@@ -338,8 +334,7 @@ def test_a_command_of_ours_can_hold_no_second_action(company: Company) -> None:
     for sound in ("../../../tmp/x", "x" * 32, "0" * 33):
         data = base64.b64encode(b"x").decode()
         assert ask.ask(NODE, "sound", id=sound, bytes=data).result == "refused"
-    assert waits.up
-    assert waits.hears(MUSIC)
+    waits.wait_hears(MUSIC)
     assert company.nodes[NODE].channels() == [name]
     waits.hang_up()
 
