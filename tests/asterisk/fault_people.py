@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -71,6 +72,7 @@ class People:
         """When whoever still waits on the line goes home."""
         self.stop = threading.Event()
         self.faults: list[str] = []
+        """What went wrong with the people themselves: nothing may, or they did less than they were to do."""
         self.legs: list[Leg] = []
         self.agents: dict[str, Phone] = {}
         self.people = [self._person(at, share) for at in range(count)]
@@ -137,15 +139,22 @@ class People:
                 if now - looked > 3 * TICK_S:
                     self.late.append((now, now - looked - TICK_S))
                 looked = now
-                for person in self.people:
-                    self._walk(person, now)
-                self._pick_up()
-                for leg in self.legs:
-                    if leg.call.ended is None:
-                        self._talk(leg, now)
-                if now > self._shift_at:
-                    self._shift_at = now + 2
-                    self._to_work()
+                try:
+                    self._look(now)
+                except Exception:
+                    self.faults.append(traceback.format_exc())
+
+    def _look(self, now: float) -> None:
+        """Each does what he does now."""
+        for person in self.people:
+            self._walk(person, now)
+        self._pick_up()
+        for leg in self.legs:
+            if leg.call.ended is None:
+                self._talk(leg, now)
+        if now > self._shift_at:
+            self._shift_at = now + 2
+            self._to_work()
 
     def _walk(self, person: Person, now: float) -> None:
         call = person.call
@@ -239,5 +248,3 @@ class People:
                     self.company.parts.line.ready(agent.id)
         except RedisError:
             return  # it has been killed, and is started again
-        except Exception as error:  # a phone that is gone cannot be signed in
-            self.faults.append(f"{type(error).__name__}: {error}")
