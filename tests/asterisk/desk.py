@@ -142,6 +142,14 @@ class Desk:
         call.say(OTHER_AGENT if who == "b" else AGENT)
         return call
 
+    def in_talk(self) -> tuple[Call, Call]:
+        """A customer and agent `a`, who talk."""
+        customer = self.in_line()
+        self.agent()
+        agent = self.talks()
+        self.both_talk(customer, agent)
+        return customer, agent
+
     def both_talk(self, customer: Call, agent: Call, who: str = "a") -> None:
         """Each hears the other, and no music any more."""
         now = time.monotonic()

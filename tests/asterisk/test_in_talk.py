@@ -1,4 +1,4 @@
-"""In the talk, on a real Asterisk: hold, transfers, recording, supervisors, and phones that go away."""
+"""In the talk, on a real Asterisk: hold, transfers, recording, supervisors, and phones that are gone or in use."""
 
 from __future__ import annotations
 
@@ -16,21 +16,10 @@ from ivr.calls import Listening
 
 pytestmark = pytest.mark.slow
 
-RTP_TIMEOUT_S = 4
-
 
 @pytest.fixture(scope="module")
 def told(request: pytest.FixtureRequest, asterisk_binary: Path) -> Iterator[Told]:
-    yield from tell_all(request, asterisk_binary, rtp_timeout=RTP_TIMEOUT_S)
-
-
-def talk(desk: Desk, **agent: int) -> tuple[Call, Call]:
-    """A customer and agent `a`, who talk."""
-    customer = desk.in_line()
-    desk.agent(**agent)
-    at_agent = desk.talks()
-    desk.both_talk(customer, at_agent)
-    return customer, at_agent
+    yield from tell_all(request, asterisk_binary)
 
 
 # Hold
@@ -38,7 +27,7 @@ def talk(desk: Desk, **agent: int) -> tuple[Call, Call]:
 
 @story()
 def test_a_customer_on_hold_hears_music_until_the_agent_takes_him_back(desk: Desk) -> None:
-    customer, agent = talk(desk)
+    customer, agent = desk.in_talk()
     agent.hold()
     customer.wait_hears(MUSIC)
     assert not customer.hears(AGENT)
@@ -58,7 +47,7 @@ def refer(agent: Call, to: str) -> None:
 
 @story()
 def test_the_transfer_key_of_the_phone_sends_the_customer_to_another_queue(desk: Desk) -> None:
-    customer, agent = talk(desk)
+    customer, agent = desk.in_talk()
     entry = desk.entry()
     refer(agent, desk.other_queue)
     customer.wait_hears(MUSIC)
@@ -75,7 +64,7 @@ def test_the_transfer_key_of_the_phone_sends_the_customer_to_another_queue(desk:
 
 @story()
 def test_the_transfer_key_of_the_phone_sends_the_customer_to_a_colleague(desk: Desk) -> None:
-    customer, agent = talk(desk)
+    customer, agent = desk.in_talk()
     desk.agent("b", queue=desk.other_queue)
     refer(agent, f"{desk.queue}-b")
     other = desk.talks("b")
@@ -86,7 +75,7 @@ def test_the_transfer_key_of_the_phone_sends_the_customer_to_a_colleague(desk: D
 
 @story()
 def test_a_transfer_to_nobody_gives_the_customer_his_place_back(desk: Desk) -> None:
-    customer, agent = talk(desk)
+    customer, agent = desk.in_talk()
     entry = desk.entry()
     refer(agent, "nowhere")
     again = desk.talks()
@@ -98,7 +87,7 @@ def test_a_transfer_to_nobody_gives_the_customer_his_place_back(desk: Desk) -> N
 @story()
 def test_the_keys_of_a_blind_transfer_send_the_customer_to_a_colleague(desk: Desk) -> None:
     """#1 and the colleague's extension, for a phone without a transfer key."""
-    customer, agent = talk(desk)
+    customer, agent = desk.in_talk()
     company = desk.company
     other = company.desk_phone("7001")
     company.parts.line.add_agent("7001", "Seven", "PJSIP/7001", (desk.other_queue,), lang="en")
@@ -113,7 +102,7 @@ def test_the_keys_of_a_blind_transfer_send_the_customer_to_a_colleague(desk: Des
 
 @story()
 def test_a_supervisor_sends_the_customer_to_another_queue(desk: Desk) -> None:
-    customer, agent = talk(desk)
+    customer, agent = desk.in_talk()
     said = desk.company.retorno("talk", "transfer", desk.attempt().id, desk.other_queue)
     assert f"{desk.entry().id} waits in {desk.other_queue}" in said
     agent.wait_ended()
@@ -156,7 +145,7 @@ def test_an_agent_asks_a_colleague_first_and_then_hands_the_customer_over(desk: 
 
 @story("record: true")
 def test_a_recorded_talk_has_both_voices(desk: Desk) -> None:
-    customer, agent = talk(desk)
+    customer, agent = desk.in_talk()
     file = recording(desk)
     until(lambda: seconds(file) > 1.5, "a second and a half is recorded")
     agent.hang_up()
@@ -167,7 +156,7 @@ def test_a_recorded_talk_has_both_voices(desk: Desk) -> None:
 @story("record: true")
 def test_a_pause_leaves_a_gap_in_the_recording(desk: Desk) -> None:
     """The customer says 3000 Hz while it is paused: a card's number, say."""
-    customer, agent = talk(desk)
+    customer, agent = desk.in_talk()
     file = recording(desk)
     company = desk.company
     until(lambda: seconds(file) > 0.5, "it is being recorded")
@@ -189,7 +178,7 @@ def test_a_pause_leaves_a_gap_in_the_recording(desk: Desk) -> None:
 
 @story()
 def test_a_talk_of_a_queue_that_is_not_recorded_leaves_no_file(desk: Desk) -> None:
-    customer, agent = talk(desk)
+    customer, agent = desk.in_talk()
     room = desk.attempt().id
     agent.hang_up()
     desk.hears(customer, "rate")
@@ -246,7 +235,7 @@ def test_a_supervisor_who_barges_in_is_heard_by_both(desk: Desk) -> None:
 
 def supervised(desk: Desk, mode: Listening) -> tuple[Call, Call, Call]:
     """A customer, an agent, and a supervisor who hears both and speaks."""
-    customer, agent = talk(desk)
+    customer, agent = desk.in_talk()
     phone = desk.phone("s")
     desk.company.parts.provider.listen(f"PJSIP/{phone.name}", agent_call(desk), mode)
     ear = phone.wait_call().wait_up()
@@ -264,36 +253,7 @@ def hears_within(call: Call, hertz: float, seconds_more: float = 0.5) -> bool:
     return call.first_heard(hertz, since) is not None
 
 
-# Phones that go away
-
-
-@story()
-def test_a_customer_who_vanishes_from_the_talk_sets_the_agent_free(desk: Desk) -> None:
-    customer, agent = talk(desk)
-    customer.vanish()
-    assert agent.wait_ended().by == "them"
-    desk.entry_is("completed")
-    desk.agent_is(AgentState.READY)
-    desk.nothing_left()
-
-
-@story()
-def test_a_caller_who_vanishes_from_the_line_is_not_waited_for(desk: Desk) -> None:
-    customer = desk.in_line()
-    customer.vanish()
-    desk.entry_is("abandoned")
-    desk.nothing_left()
-
-
-@story()
-def test_when_the_agents_phone_dies_in_the_talk_the_customer_goes_on(desk: Desk) -> None:
-    customer = desk.in_line()
-    phone = desk.agent()
-    desk.both_talk(customer, desk.talks())
-    phone.power_off()
-    desk.hears(customer, "rate")
-    desk.entry_is("completed")
-    phone.power_on()
+# Phones that are not there for us
 
 
 @story()
