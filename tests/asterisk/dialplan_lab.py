@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 from flask import Flask, Response, request
-from rig import Node, tone, until
+from rig import Call, Node, Phones, tone, until
 from werkzeug.serving import make_server
 
 from ivr.config import Settings
@@ -51,6 +51,14 @@ def gather(fixed: str = "", open: str = "", **more: str) -> dict[str, str]:
 
 def hold(**more: str) -> dict[str, str]:
     return {"op": "hold", "music": "default", "secs": "20", "keys": "1", "fixed": "", "open": "", **more}
+
+
+def join(room: str, **more: str) -> dict[str, str]:
+    return {"op": "join", "room": room, "host": "0", "record": "0", "fixed": "", "open": "", **more}
+
+
+def dial(to: str, **more: str) -> dict[str, str]:
+    return {"op": "dial", "to": to, "secs": "20", "caller": "", "fixed": "", "open": "", **more}
 
 
 def bye(fixed: str = "") -> dict[str, str]:
@@ -212,6 +220,13 @@ class Lab:
             (folder / "retorno" / f"one-moment-{lang}.ulaw").write_bytes(tone(ONE_MOMENT_HZ, 0.3))
             (folder / "retorno" / f"fallback-{lang}.ulaw").write_bytes(tone(FALLBACK_HZ, 0.3))
             (folder / "retorno" / f"sorry-{lang}.ulaw").write_bytes(tone(SORRY_HZ, 0.3))
+
+
+def dialled(
+    lab: Lab, phones: Phones, number: str, *, from_user: str = "+5511998887766", display_name: str = ""
+) -> Call:
+    """Somebody has called that number and is answered."""
+    return phones.add("caller", lab.node.sip).dial(number, from_user=from_user, display_name=display_name).wait_up()
 
 
 def _fields(stream: Any) -> Iterator[tuple[str, str]]:

@@ -23,19 +23,20 @@ PITCH = {
     )
 }
 MUSIC = 400
-BREAK_S = 1.0  # on a machine that does many things at once, packets may come late
+BREAK_S = 1.0  # on a machine that does many things at once, Asterisk may play late
 # What people sound like.
 AGENT, OTHER_AGENT, CUSTOMER, SUPERVISOR = 2000, 2200, 2400, 2600
 
 
 def breaks(call: Call, hertz: float, since: float, to: float) -> list[tuple[str, float]]:
-    """Where, between then and then, that tone was not heard: frames that had something else, or no frame at all for longer than
-    a busy machine makes them late; seconds after `since`."""
+    """Where, between then and then, that tone was not heard: frames that had something else, or none sent for longer than a busy
+    machine makes Asterisk late; seconds after `since`."""
     found = []
-    for pitch, start, end in call.heard():
-        if since < start < to and abs(pitch - hertz) > 20 and end - start > 0.05:
+    heard = call.heard_when_due()
+    for pitch, start, end in heard:
+        if since < start < to and abs(pitch - hertz) > 20 and end - start > 0.07:
             found.append((f"{pitch} Hz", round(start - since, 2)))
-    runs = [(a, b) for pitch, a, b in call.heard() if abs(pitch - hertz) <= 20 and b > since and a < to]
+    runs = [(a, b) for pitch, a, b in heard if abs(pitch - hertz) <= 20 and b > since and a < to]
     edges = [since, *(min(max(edge, since), to) for run in runs for edge in run), to]
     pauses = zip(edges[::2], edges[1::2], strict=True)
     return found + [("silence", round(a - since, 2)) for a, b in pauses if b - a > BREAK_S]

@@ -7,7 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dialplan_lab import MUSIC_HZ, RING_HZ, WAIT_HZ, Lab, Step, Web, bye, gather, hold, slow, sounds
+from dialplan_lab import (
+    MUSIC_HZ,
+    RING_HZ,
+    WAIT_HZ,
+    Lab,
+    Step,
+    Web,
+    bye,
+    dial,
+    dialled,
+    gather,
+    hold,
+    join,
+    slow,
+    sounds,
+)
 from rig import Answer, Behaviour, Call, Phone, Phones, Reject, Ring, until
 
 pytestmark = pytest.mark.slow
@@ -47,25 +62,8 @@ def phones() -> Iterator[Phones]:
         yield many
 
 
-def dialled(lab: Lab, phones: Phones, number: str) -> Call:
-    return phones.add("caller", lab.node.sip).dial(number, from_user="+5511998887766").wait_up()
-
-
 def desk(lab: Lab, phones: Phones, name: str = "ana", **more: object) -> Phone:
     return phones.add(name, lab.node.sip, secret=lab.secret(name), registers=True, **more)  # type: ignore[arg-type]
-
-
-def tones(call: Call) -> list[int]:
-    found = [hz for hz, since, to in call.heard() if to - since > 0.1]
-    return [hz for at, hz in enumerate(found) if at == 0 or found[at - 1] != hz]
-
-
-def join(room: str, **more: str) -> dict[str, str]:
-    return {"op": "join", "room": room, "host": "0", "record": "0", "fixed": "", "open": "", **more}
-
-
-def dial(to: str, **more: str) -> dict[str, str]:
-    return {"op": "dial", "to": to, "secs": "20", "caller": "", "fixed": "", "open": "", **more}
 
 
 def two_way(one: Call, other: Call, one_hz: int = CALLER_HZ, other_hz: int = AGENT_HZ) -> None:
@@ -87,7 +85,7 @@ def room(lab: Lab, web: Web, phones: Phones, attempt: str, *after: Step, **custo
     lab.originate(agent_call, "PJSIP/ana")
     talk = agent.wait_call().wait_up()
     talk.wait_hears(RING_HZ)
-    assert caller.hears(MUSIC_HZ)
+    caller.wait_hears(MUSIC_HZ)
     lab.redirect(web.call(number), attempt)
     two_way(caller, talk)
     return caller, talk
@@ -111,7 +109,7 @@ def test_a_telephone_that_does_not_answer(
     web.tell(number, dial("bea-2", secs="1", fixed=sounds(600)), bye(sounds(700)))
     caller = dialled(lab, phones, number)
     caller.wait_ended()
-    assert [hz for hz in tones(caller) if hz != RING_HZ] == [600, 700]
+    assert [hz for hz in caller.tones() if hz != RING_HZ] == [600, 700]
     turn = web.heard(number)[1]
     assert (turn["in"], turn["status"], turn["secs"]) == ("dial", tells, "")
     if bea:
@@ -176,7 +174,7 @@ def test_the_agent_hangs_up_and_the_customer_goes_on(lab: Lab, web: Web, phones:
         ("joined", None),
         ("turn", "SUCCESS"),
     ]
-    assert tones(caller)[0] == MUSIC_HZ
+    assert caller.tones()[0] == MUSIC_HZ
 
 
 def test_an_agent_whose_room_was_left_can_have_another(lab: Lab, web: Web, phones: Phones) -> None:
@@ -224,7 +222,7 @@ def test_the_customer_is_there_before_the_agent(lab: Lab, web: Web, phones: Phon
     lab.redirect(web.call("2040"), "t6")
     caller.wait_hears(RING_HZ)
     two_way(caller, talk)
-    assert tones(talk)[0] == 900
+    assert talk.tones()[0] == 900
     assert sum(to - since for hz, since, to in talk.heard() if hz == 900) > 1.4  # he was not cut short
 
 
@@ -247,15 +245,13 @@ def test_a_caller_is_taken_out_of_anything(lab: Lab, web: Web, phones: Phones, m
     caller.wait_hears(sound_hz)
     if midst == "the web's thinking":
         caller.press("5")  # belongs to what he was doing: it does not answer what comes now
-    moved = time.monotonic()
     lab.redirect(web.call(number), "t7")
     caller.wait_hears(700)
-    assert caller.wait_hears(700) - moved < 3
     caller.press("9")
     caller.wait_ended()
-    posts = web.heard(number)
+    posts = web.heard(number)  # what he was doing did not come to its own end: that would be a turn
     assert [(post["path"], post.get("d")) for post in posts] == [("incoming", None), ("joined", None), ("turn", "9")]
-    assert tones(caller)[-2:] == [700, 800]
+    assert caller.tones()[-2:] == [700, 800]
 
 
 @pytest.mark.parametrize(("how", "to"), [("refer", "billing"), ("refer", "b"), ("#1", "201")])
@@ -311,10 +307,12 @@ def test_a_supervisor_listens_in(lab: Lab, web: Web, phones: Phones, mode: str, 
     caller.wait_silent()
     talk.wait_silent()
     ear.say(BOSS_HZ)
-    began = time.monotonic()
-    until(lambda: time.monotonic() - began > 0.7, "he has spoken")
-    assert talk.hears(BOSS_HZ) is agent
-    assert caller.hears(BOSS_HZ) is customer
+    for side, hears in ((talk, agent), (caller, customer)):
+        if hears:
+            side.wait_hears(BOSS_HZ, ear.up_at)
+    for side, hears in ((talk, agent), (caller, customer)):
+        side.wait_more(0.7)
+        assert (side.first_heard(BOSS_HZ) is not None) is hears
     talk.hang_up()
     ear.wait_ended()
     caller.wait_ended()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from hearing import lasted
 from rig import Answer, Mute, Node, Phones, Reject, Ring, tone, until
 
 pytestmark = pytest.mark.slow
@@ -155,11 +156,10 @@ def phones() -> Iterator[Phones]:
 
 def test_a_prompt_is_heard_from_its_first_frame_and_its_end_ends_the_call(node: Node, phones: Phones) -> None:
     call = phones.add("caller", node.sip).dial("600")
-    began = call.wait_up().wait_hears(MENU_HZ, after=call.began_at)
-    assert began - call.up_at < 1
     end = call.wait_ended()
     assert (end.by, end.how, end.cause) == ("them", "bye", 16)
-    assert [hertz for hertz, *_ in call.heard()] == [MENU_HZ]
+    assert call.tones() == [MENU_HZ]
+    assert lasted(call, MENU_HZ) > 1.9  # of its 2 s
 
 
 @pytest.mark.parametrize("by", ["rtp", "info"])

@@ -230,9 +230,23 @@ class Call:
         began = time.monotonic()
         self._wait(lambda: time.monotonic() - began > for_ms / 1000 and self.silent(for_ms), f"{for_ms} ms of silence")
 
+    def wait_more(self, seconds: float) -> None:
+        """Wait until so much more sound (or silence) has come, counted in frames: what is not heard by then is not to be heard."""
+        frames = self.frames + round(seconds * 50)
+        self._wait(lambda: self.frames >= frames, f"{seconds} s more of sound")
+
     def heard(self) -> list[tuple[int, float, float]]:
         """All that was heard: (Hz, 0 when it is no tone; from; to), silence left out."""
         return self._leg.ear.runs()
+
+    def heard_when_due(self) -> list[tuple[int, float, float]]:
+        """As `heard`, but when each frame was due by the sender's clock: a break in it is the sender's, not this machine's."""
+        return self._leg.ear.runs(self._leg.ear.due())
+
+    def tones(self) -> list[int]:
+        """The tones that were heard for more than a moment, in order, each once in a row."""
+        found = [hertz for hertz, since, to in self.heard() if to - since > 0.1]
+        return [hertz for at, hertz in enumerate(found) if at == 0 or found[at - 1] != hertz]
 
     def gaps(self) -> list[float]:
         """Seconds between the arrivals of frames."""

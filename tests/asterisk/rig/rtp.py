@@ -87,20 +87,25 @@ class SharedSocket:
         self._socket.sendto(packet, to)
 
     def close(self, leg: Leg) -> None:
+        """What has arrived is counted first, as above."""
+        while self._listens and self._readable():
+            pass
         self._legs.discard(leg)
         if leg.media:
             self._by_sender.pop(leg.media.address, None)
 
-    def _readable(self) -> None:
+    def _readable(self) -> bool:
+        """Take what has come; whether there may be more."""
         assert self._socket
         for _ in range(200):  # then the loop may do something else
             try:
                 data, sender = self._socket.recvfrom(2048)
-            except BlockingIOError:
-                return
+            except OSError:  # nothing more, or already closed
+                return False
             leg = self._by_sender.get(sender) or self._whose(sender)
             if leg:
                 leg.sound(data, sender)
+        return True
 
     def _whose(self, sender: Address) -> Leg | None:
         for leg in self._legs:

@@ -17,6 +17,7 @@ from . import sound
 
 KEYS = "0123456789*#ABCD"
 _STEPS = 5  # a key is held for 100 ms, as five packets
+_FRAME_S = sound.FRAME / sound.RATE
 _PAUSE = 3  # and 60 ms lie between two keys
 
 
@@ -82,6 +83,7 @@ class Ear:
     worst_gap: float = 0.0
     frames: list[bytes] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
+    stamps: list[int] = field(default_factory=list)  # of RTP: the sender's clock, in samples
     digits: list[tuple[str, float]] = field(default_factory=list)
     _key_at: int = -1
     _tones: dict[float, list[bool]] = field(default_factory=dict)
@@ -94,20 +96,21 @@ class Ear:
             return
         payload = data[1] & 0x7F
         if payload == 0:
-            self._frame(data[12:], now)
+            self._frame(data[12:], int.from_bytes(data[4:8], "big"), now)
         elif payload == key_payload and len(data) >= 16:
             timestamp = int.from_bytes(data[4:8], "big")
             if data[13] & 0x80 and timestamp != self._key_at and data[12] < len(KEYS):
                 self._key_at = timestamp
                 self.digits.append((KEYS[data[12]], now))
 
-    def _frame(self, body: bytes, now: float) -> None:
+    def _frame(self, body: bytes, stamp: int, now: float) -> None:
         if self.count:
             self.worst_gap = max(self.worst_gap, now - self.last)
         self.count += 1
         self.last = now
         if self.keeps:
             self.frames.append(body)
+            self.stamps.append(stamp)
             self.times.append(now)
 
     def with_tone(self, hertz: float) -> list[bool]:
@@ -146,20 +149,36 @@ class Ear:
         """Whether nothing but silence (or nothing at all) came after that moment."""
         return all(self.quiet()[bisect_left(self.times, after) :])
 
-    def runs(self) -> list[tuple[int, float, float]]:
-        """What was heard, in order: (frequency in Hz, 0 for anything that is no tone; from; to). Silence is left out."""
+    def due(self) -> list[float]:
+        """When each frame would have come if this machine had always had the time to read it: its arrival, less what it was late
+        by the sender's clock. Where that clock jumps, another source begins, which is not late."""
+        found, late_s = self.times[:1], 0.0
+        for at in range(1, len(self.times)):
+            went_by_s = ((self.stamps[at] - self.stamps[at - 1]) & 0xFFFFFFFF) / sound.RATE
+            late_s = max(0.0, late_s + self.times[at] - self.times[at - 1] - went_by_s)
+            found.append(self.times[at] - late_s)
+        return found
+
+    def runs(self, times: list[float] | None = None) -> list[tuple[int, float, float]]:
+        """What was heard, in order: (frequency in Hz, 0 for anything that is no tone; from; to). Silence is left out.
+
+        A run is no shorter than its frames, which come all at once to a machine that stood still. `times`: of the frames; when
+        they arrived unless given.
+        """
         until = len(self.times)
         if not until:
             return []
         rows = sound.framed(self.frames[:until])
         found: list[tuple[int, float, float]] = []
-        for hertz, quiet, at in zip(sound.strongest(rows).tolist(), sound.is_quiet(rows), self.times, strict=False):
+        for hertz, quiet, at in zip(
+            sound.strongest(rows).tolist(), sound.is_quiet(rows), times or self.times, strict=False
+        ):
             if quiet:
                 continue
             if found and abs(found[-1][0] - hertz) <= 10 and at - found[-1][2] < 0.1:
-                found[-1] = (found[-1][0], found[-1][1], at)
+                found[-1] = (found[-1][0], found[-1][1], max(at, found[-1][2]) + _FRAME_S)
             else:
-                found.append((hertz, at, at))
+                found.append((hertz, at, at + _FRAME_S))
         return found
 
     def gaps(self) -> list[float]:
