@@ -283,6 +283,10 @@ phones:
         """What a test has left: a crowd that stays would be in the way of the next one."""
         self.node.cli("channel request hangup all")
 
+    def last_told(self, address: str) -> str:
+        """What the line heard last of this phone; a look at all phones now and then tells each again."""
+        return next((state for phone, state, *_ in reversed(self.told) if phone == address), "")
+
     # what is placed, and what is known of it
 
     def place(self, to: str, ring_ms: int = 20_000) -> str:

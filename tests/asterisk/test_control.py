@@ -139,15 +139,14 @@ def test_callers_who_hang_up_at_once_leave_nothing_behind(lab: Lab) -> None:
 
 def test_the_line_hears_of_phones_that_come_are_used_and_go(lab: Lab) -> None:
     ana = lab.phone("ana", Answer())
-    until(lambda: ("PJSIP/ana", "free") in lab.told, "free")
-    lab.told.clear()
+    until(lambda: lab.last_told("PJSIP/ana") == "free", "free")
     call = lab.place("PJSIP/ana")
-    until(lambda: ("PJSIP/ana", "in_use") in lab.told, "in use")
+    until(lambda: lab.last_told("PJSIP/ana") == "in_use", "in use")
     lab.wait_state(call, CallState.UP)
     ana.wait_call().hang_up()
-    until(lambda: lab.told and lab.told[-1] == ("PJSIP/ana", "free"), "free again")
+    until(lambda: lab.last_told("PJSIP/ana") == "free", "free again")
     ana.unregister()
-    until(lambda: lab.told[-1] == ("PJSIP/ana", "gone"), "gone")
+    until(lambda: lab.last_told("PJSIP/ana") == "gone", "gone")
     assert lab.registry.view((), 0, device="PJSIP/ana").homes == ()
 
 
@@ -387,11 +386,11 @@ def test_an_asterisk_that_does_not_come_back_ends_its_calls_and_loses_its_phones
     lab.node.kill()
     try:
         assert lab.wait_over(call) is Outcome.ANSWERED
-        assert ("PJSIP/ana", "gone") in lab.told
+        until(lambda: lab.last_told("PJSIP/ana") == "gone", "her phone is told to be gone")
     finally:
         lab.node.start()
     lab.wait_up()
-    until(lambda: ("PJSIP/ana", "free") in lab.told, "her phone, which had registered before, can be rung again")
+    until(lambda: lab.last_told("PJSIP/ana") == "free", "her phone, which had registered before, can be rung again")
 
 
 def test_redis_killed_while_calls_end_hears_of_every_end_when_it_is_back(lab: Lab) -> None:
