@@ -6,7 +6,6 @@ import json
 import logging
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -245,7 +244,7 @@ def fetch(company: str) -> Fetcher:
         ("deep", Answer("failed", {"code": 0, "why": "RecursionError"})),
         ("long", Answer("failed", {"code": 0, "why": "NotAllowed"})),
         ("silent", Answer("failed", {"code": 0, "why": "ReadTimeoutError"})),
-        ("dripping", Answer("failed", {"code": 0, "why": "TimeoutError"})),
+        ("dripping", Answer("failed", {"code": 0, "why": "TimeoutError"})),  # else we would hear it all, in 50 minutes
         ("broken", Answer("failed", {"code": 0, "why": "ProtocolError"})),
     ],
 )
@@ -298,12 +297,6 @@ def test_a_server_that_wants_to_be_asked_in_an_hour_is_not_waited_for(fetch: Fet
 def test_only_a_get_is_tried_again(fetch: Fetcher, method: str, retries: int, tries: int) -> None:
     assert fetch(ask(f"https://{HOST}/broken", method=method, retries=retries)).outcome == "failed"
     assert len(Company.heard) == tries
-
-
-def test_a_server_that_drips_is_given_up_after_about_the_time_limit(fetch: Fetcher) -> None:
-    begun = time.monotonic()
-    fetch(ask(f"https://{HOST}/dripping", timeout_ms=200))
-    assert time.monotonic() - begun < 20, "without a limit it would take 50 minutes"
 
 
 @pytest.mark.parametrize("path", ["ok", "missing", "html", "long", "silent", "broken"])

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import shutil
 import sys
-import time
 import wave
 from collections.abc import Callable
 from dataclasses import replace
@@ -346,7 +345,5 @@ def test_text_and_settings_reach_the_engine_neither_as_arguments_nor_as_environm
 
 def test_an_engine_may_take_its_text_from_a_file_and_write_to_another(sounds: Sounds) -> None:
     filed = replace(sounds, engine=Engine(("espeak-ng", "-f", "{text_file}", "-w", "{out}", "-v", "{voice}"), VOICES))
-    started = time.monotonic()
     (sound,) = filed.ensure([MENU], 20)
-    assert time.monotonic() - started < 20
     assert level_db(heard(filed, sound)) > -26
