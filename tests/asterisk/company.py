@@ -79,14 +79,18 @@ def free_port() -> int:
 
 
 def sounds_cache() -> Path:
-    """Where what has been spoken is kept from run to run: a sound is named by what it says."""
+    """Where what has been spoken is kept from run to run: a sound is named by what it says.
+
+    So a renderer that no longer speaks may go unnoticed where an earlier run has spoken: not with `own_sounds`.
+    """
     home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(home) / "retorno" / "test-sounds"
 
 
 class Company:
     """Started by `with`. `desks`: each has a number to call, a flow and a queue of its own, with the rules given (YAML, as
-    `record: true`). `nodes`: how many Asterisks there are; `rtp_timeout`: seconds, unless it is the one that we ship."""
+    `record: true`). `nodes`: how many Asterisks there are; `rtp_timeout`: seconds, unless it is the one that we ship.
+    `own_sounds`: nothing has been spoken before."""
 
     def __init__(
         self,
@@ -96,6 +100,7 @@ class Company:
         nodes: int = 1,
         channels: int = 200,
         rtp_timeout: int = 0,
+        own_sounds: bool = False,
         workers: int = 2,
         more: Mapping[str, str] | None = None,
     ) -> None:
@@ -103,7 +108,7 @@ class Company:
         self.flows = self.folder / "flows"
         self.rules = dict(desks)
         self.names = list(desks)
-        self.rtp_timeout = rtp_timeout
+        self.rtp_timeout, self.own_sounds = rtp_timeout, own_sounds
         self.port = free_port()
         names = [f"node{number}" for number in range(1, nodes + 1)]
         self.nodes = {name: Node(name, self.folder, binary=binary, channels=channels) for name in names}
@@ -173,8 +178,11 @@ class Company:
             made = text.replace("DESK", desk.queue).replace("NUMBER", desk.number)
             (self.flows / f"{desk.queue}.yaml").write_text(made.replace("ELSEWHERE", desk.elsewhere))
         self._write_rules()
-        sounds_cache().mkdir(parents=True, exist_ok=True)
-        (self.folder / "sounds").symlink_to(sounds_cache())
+        if self.own_sounds:
+            (self.folder / "sounds").mkdir()
+        else:
+            sounds_cache().mkdir(parents=True, exist_ok=True)
+            (self.folder / "sounds").symlink_to(sounds_cache())
         music = self.folder / "music"
         music.mkdir()
         (music / "music.ulaw").write_bytes(tone(MUSIC, 20.0))

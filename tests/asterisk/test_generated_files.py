@@ -357,8 +357,10 @@ def changed(node: Node, name: str, was: str, becomes: str, reload: str) -> Itera
     text = (node.etc / name).read_text()
     other = re.sub(was, becomes, text, flags=re.MULTILINE)
     assert other != text
-    node.write({name: other})
-    node.cli(reload)
-    yield
-    node.write({name: text})
-    node.cli(reload)
+    try:
+        node.write({name: other})
+        node.cli(reload)
+        yield
+    finally:
+        node.write({name: text})
+        node.cli(reload)

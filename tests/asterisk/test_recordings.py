@@ -1,4 +1,4 @@
-"""What was recorded on a real Asterisk is found again by `retorno talk recording`."""
+"""What was recorded on a real Asterisk is found again by `retorno talk recording`; what is spoken was rendered here and now."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from company import AGENT, CUSTOMER, Desk, has_tone
+from company import AGENT, CUSTOMER, Desk, has_tone, spoken
 from rig import until
 from stories import Told, story, tell_all
+
+from ivr import words
+from ivr.instructions import Say
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def told(request: pytest.FixtureRequest, asterisk_binary: Path) -> Iterator[Told]:
-    yield from tell_all(request, asterisk_binary)
+    yield from tell_all(request, asterisk_binary, own_sounds=True)
 
 
 def fetched(desk: Desk, name: str) -> Path:
@@ -67,3 +70,14 @@ def test_a_recorded_talk_is_found_by_its_attempt(desk: Desk) -> None:
     out = fetched(desk, talk)
     assert has_tone(out, CUSTOMER)
     assert has_tone(out, AGENT)
+
+
+@story()
+def test_a_sentence_that_was_never_spoken_before_is_heard(desk: Desk) -> None:
+    """The company's folder of sounds was empty: nothing is left of an earlier run."""
+    caller = desk.dial(speaking=False)
+    desk.hears(caller, "welcome")
+    caller.press("0")
+    option = spoken(desk, Say(words.option("sales", "1", "en"), "en"))
+    assert option.resolve().is_relative_to(desk.company.folder)
+    caller.wait_matches(option, seconds=1.0)

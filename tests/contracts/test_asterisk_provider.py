@@ -320,21 +320,23 @@ def test_a_supervisor_hears_both_and_is_heard_by_whom_he_may(
 
 
 def test_a_recording_has_what_was_said_but_not_what_was_left_out(rooms: Real) -> None:
-    made = talk(rooms, "answers")
     file = rooms.stage.nodes["node1"].root / "spool" / "retorno" / "t7.wav"
-    until(lambda: holds(file, AGENT_HZ, 0) and holds(file, CUSTOMER_HZ, 0), "both are recorded")
+    since = (
+        file.stat().st_size if file.exists() else 0
+    )  # a recording goes on in the file of an earlier talk in that room
+    made = talk(rooms, "answers")
+    until(lambda: holds(file, AGENT_HZ, since) and holds(file, CUSTOMER_HZ, since), "both are recorded")
     rooms.provider.record(made.calls[0], False)
     made.agent.say(SECRET_HZ)
     until(lambda: lasted(made.customer, SECRET_HZ, 0.3), "the secret is told")
     made.agent.say(AGENT_HZ)
     made.customer.wait_hears(AGENT_HZ)
-    until(lambda: not made.customer.hears(SECRET_HZ), "the secret is over")
     before = file.stat().st_size
     rooms.provider.record(made.calls[0], True)
     until(lambda: holds(file, AGENT_HZ, before), "the recording goes on")
     made.agent.hang_up()
     until(lambda: rooms.desk.of(made.calls[0])[-1:] == [("ended", "answered")], "the end")
-    assert not holds(file, SECRET_HZ, 0)
+    assert not holds(file, SECRET_HZ, since)
 
 
 def lasted(call: Call, hertz: int, seconds: float) -> bool:
