@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import shutil
 import sys
+import time
 import wave
 from collections.abc import Callable
 from dataclasses import replace
