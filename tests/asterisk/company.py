@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -40,6 +39,7 @@ from hearing import (
 )
 from redis.exceptions import RedisError
 from rig import Answer, Behaviour, Call, Node, Phone, Phones, tone, until
+from waiting import free_port
 
 from callback import worker
 from callback.timekeeper import last_tick_ms
@@ -70,12 +70,6 @@ __all__ = [
 
 FLOWS = Path(__file__).parent / "flows"
 SECRET = "only for the tests: a secret that is long enough"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def sounds_cache() -> Path:

@@ -7,13 +7,12 @@ HTTP (or what the provider speaks) both ways, and time of its own; so a test pol
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import pytest
+from waiting import until
 
 from ivr.calls import CallState, Found, Gone, Listening, Outgoing, Provider, Refused, Reply, Unsure
 from ivr.inputs import Input, Machine, Outcome
@@ -91,14 +90,6 @@ class FarEnd(Protocol):
     def stop(self) -> None:
         """The network is gone: it answers nothing any more."""
         ...
-
-
-def until(fact: Callable[[], bool], what: str) -> None:
-    """Wait for a fact of the far end."""
-    end = time.monotonic() + PATIENCE_S
-    while not fact():
-        assert time.monotonic() < end, f"waited {PATIENCE_S} s in vain: {what}"
-        time.sleep(0.005)  # the far end has a clock of its own and no event to wait for
 
 
 def found(far: FarEnd, call: str) -> Found | None:

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from flask import Flask
-from provider import Desk, ProviderContract, found, until
+from provider import Desk, ProviderContract, found
 from redis import Redis
 from rig import Answer, Behaviour, Call, Node, Phone, Phones, Reject, Ring, tone
+from waiting import until
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from ivr.calls import CallState, Found, Listening, Outgoing, Reply

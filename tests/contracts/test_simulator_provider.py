@@ -9,7 +9,8 @@ from random import Random
 
 import pytest
 from flask import Flask
-from provider import Desk, ProviderContract, until
+from provider import Desk, ProviderContract
+from waiting import until
 
 from ivr.calls import Gone, Outgoing, Refused, Unsure
 from ivr.cli.simulate import run

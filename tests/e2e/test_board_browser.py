@@ -7,7 +7,6 @@ import signal
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+from waiting import until
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from callback import board
@@ -85,14 +85,6 @@ def answers(client: redis_py.Redis) -> bool:
         return bool(client.ping())
     except redis_py.RedisError:
         return False
-
-
-def until(fact: Callable[[], object], what: str) -> None:
-    """Wait for `fact`, looking often; the time it takes is nobody's business."""
-    end = time.monotonic() + PATIENCE_S
-    while not fact():
-        assert time.monotonic() < end, f"still not: {what}"
-        time.sleep(0.05)  # between two looks
 
 
 @pytest.fixture

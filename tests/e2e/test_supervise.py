@@ -7,11 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 from ivr import supervise
 from ivr.errors import Busy
@@ -52,13 +51,6 @@ SHORT = NOTES + "note(f'short {os.getpid()}')\n"
 WITH_PARENT = (
     NOTES + "from ivr import supervise\nsupervise.end_with_parent()\nnote(f'loyal {os.getpid()}')\ntime.sleep(60)\n"
 )
-
-
-def until(fact: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + 30
-    while not fact():
-        assert time.monotonic() < end, f"not within 30 s: {what}"
-        time.sleep(0.01)
 
 
 def notes(file: Path) -> list[str]:

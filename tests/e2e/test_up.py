@@ -8,16 +8,16 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis as redis_py
+from waiting import free_port, until
 
 from callback.keys import Keys
 from ivr import redis_server
@@ -27,20 +27,6 @@ pytestmark = pytest.mark.slow
 
 RETORNO = (sys.executable, "-m", "ivr.cli")
 FLOWS = Path(__file__).parents[2] / "flows"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def until(fact: Callable[[], Any], what: str, seconds: float = 60) -> Any:
-    end = time.monotonic() + seconds
-    while not (found := fact()):
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(0.02)
-    return found
 
 
 class House:
@@ -228,6 +214,6 @@ def test_the_demo_shows_callers_within_a_minute(tmp_path: Path) -> None:
     with house.up("demo", "--speed", "20"):
         client = house.redis()
         events = Keys("demo").of("events")
-        until(lambda: any(f["type"] == "connected" for _, f in client.xrange(events)), f"a talk\n{house.said()}", 60)
+        until(lambda: any(f["type"] == "connected" for _, f in client.xrange(events)), f"a talk\n{house.said()}")
         assert "sim:ana" in house.run("agent", "list").stdout
         client.close()

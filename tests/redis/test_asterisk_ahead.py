@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from redis import Redis
+from waiting import until
 
 from ivr.clock import ManualClock
 from ivr.flow.lint import check_file
@@ -34,13 +34,6 @@ steps:
 def check(text: str, filename: str) -> tuple[Flow | None, list[Problem]]:
     report = check_file(text, filename)
     return report.flow, report.problems
-
-
-def until(fact: Callable[[], object]) -> None:
-    end = time.monotonic() + 10
-    while not fact():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
 from redis import Redis
 from structlog.testing import capture_logs
+from waiting import until
 
 from ivr.calls import Away, Unsure
 from ivr.clock import ManualClock, SystemClock
@@ -22,13 +22,6 @@ KEY = b"the key of both ends"
 LIST = "{test}:ast:node:node1:commands"
 CLOCK = SystemClock()
 PATIENCE_S = 20.0
-
-
-def until(fact: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not fact():
-        assert time.monotonic() < end, f"waited in vain: {what}"
-        time.sleep(0.005)
 
 
 def beat(redis: Redis, up: bool = True, now_ms: int = 0) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as NoRedis
+from waiting import until
 
 from ivr.providers.asterisk.teller import Teller
 
@@ -18,13 +19,6 @@ def teller() -> Iterator[Teller]:
     one = Teller("test")
     yield one
     one.stop(0.1)
-
-
-def until(fact: Callable[[], object]) -> None:
-    end = time.monotonic() + 10
-    while not fact():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def test_what_is_told_is_done_in_order(teller: Teller) -> None:

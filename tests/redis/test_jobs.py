@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ import redis as redis_py
 from rq import Callback, Queue
 from rq.job import Job, JobStatus
 from rq.registry import StartedJobRegistry
+from waiting import until
 
 from callback import jobs, worker
 from callback.jobs import FIELDS, Task
@@ -244,13 +244,6 @@ worker.run(worker.build(redis.Redis.from_url(sys.argv[1]), "test", serializer, v
 
 def start(redis_url: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", WORKER, redis_url], stderr=subprocess.PIPE)
-
-
-def until(fact: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + 20
-    while not fact():
-        assert time.monotonic() < end, f"not within 20 s: {what}"
-        time.sleep(0.005)
 
 
 def listening(raw: redis_py.Redis) -> bool:

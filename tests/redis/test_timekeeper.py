@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import redis as redis_py
+from waiting import until
 
 from callback import timekeeper
 from callback.keys import Keys
@@ -25,13 +25,6 @@ def client(redis_url: str) -> redis_py.Redis:
     found = redis_py.Redis.from_url(redis_url, decode_responses=True)
     found.flushall()
     return found
-
-
-def until(fact: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + 20
-    while not fact():
-        assert time.monotonic() < end, f"not within 20 s: {what}"
-        time.sleep(0.005)
 
 
 @contextmanager

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import pytest
+from waiting import until
 
 from ivr.providers.asterisk import ami as module
 from ivr.providers.asterisk.ami import Ami, AmiDown, AmiRefused, AmiTimeout, Pack
 
 BANNER = b"Asterisk Call Manager/11.0.0\r\n"
 PATIENCE_S = 20.0
-
-
-def until(fact: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not fact():
-        assert time.monotonic() < end, f"never: {what}"
-        time.sleep(0.005)
 
 
 @dataclass
