@@ -124,8 +124,9 @@ class _Web(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
 
     def load(self) -> Flask:
         parts = build(self.settings, patience=redis_server.WEB)
-        _look_at_flows(parts)
-        return create_app(self.settings, parts)
+        app = create_app(self.settings, parts)
+        _look_at_flows(parts)  # the application has what is published rendered ahead
+        return app
 
 
 def _memory_dir() -> str | None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from ivr.app import build, create_app
+from ivr.cli.parts import _Web
 from ivr.config import Settings, load
 from ivr.errors import ConfigError
+from ivr.flow.model import Flow
 from ivr.providers.asterisk.client import AsteriskProvider
 from ivr.providers.asterisk.nodes import SiteError
 
@@ -36,6 +38,16 @@ def test_a_node_may_knock_and_needs_a_signature(tmp_path: Path, redis_url: str) 
     client = create_app(settings, parts).test_client()
     assert client.post("/asterisk/incoming", data={"node": "one"}).status_code == 403
     assert client.post("/simulator/incoming").status_code == 404
+
+
+def test_what_the_flows_say_is_rendered_when_the_web_server_starts(
+    tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered: list[Flow] = []
+    monkeypatch.setattr("ivr.app.render_behind", lambda flows, _sounds: rendered.extend(flows))
+    _Web(settings_in(tmp_path, redis_url)).load()
+    written = {path.stem for path in FLOWS.glob("*.yaml")} - {"queues"}
+    assert {flow.flow for flow in rendered} == written
 
 
 def test_with_the_simulator_no_node_may_knock(tmp_path: Path, redis_url: str) -> None:
