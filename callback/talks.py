@@ -2,11 +2,12 @@
 
 Law: a talk is named by its attempt or its entry. Whoever is sent on stands in line again under the same id, and the word of
 it may come before or after the end of the agent's call. What only the network can do (record, listen) is asked of it at
-once, so that whoever asked hears whether it is done.
+once, so that whoever asked hears whether it is done. A supervisor's phone is rung under the same rules as a customer's.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -15,7 +16,7 @@ from callback.jobs import Task
 from callback.model import Agent, AgentState, Attempt, Entry, EntryState, Queue, Talk, Transfers
 from callback.places import HEARD_MS
 from callback.rows import Move
-from ivr.calls import Caller, Gone, Listening, Provider
+from ivr.calls import Caller, Gone, Listening, Provider, Refused
 from ivr.facts import TalkFacts
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 AGENT: Final = "agent:"
+NUMBER: Final = re.compile(r"\+.*|[0-9]{7,}", re.ASCII)
+"""What a carrier takes for a number outside: shorter ones are extensions."""
 BAND: Final = 1e13  # a place in line is band * 1e13 + the time of its taking
 
 
@@ -208,8 +211,17 @@ def listen(line: Line, provider: Provider, name: str, phone: str, mode: Listenin
     """Ring a supervisor's `phone`, to take part in the talk. In a whisper the agent hears him, the customer does not.
     Raises NotTalking, Refused, Unsure."""
     talk = find(line, name)
+    _may_ring(line, phone)
     try:
         provider.listen(phone, talk.agent_call, mode)
     except Gone as err:
         raise NotTalking(f"{name} has just ended") from err
     return talk
+
+
+def _may_ring(line: Line, phone: str) -> None:
+    """Raises Refused for a number outside that our rules do not allow, in a SIP address too: it leads to the same carrier."""
+    user = re.sub(r"^sips?:|@.*|[._-]", "", phone)
+    if NUMBER.fullmatch(user) and (checked := line.numbers.check(user)).kind != "ok":
+        why = f"the number is {checked.kind} ({checked.why}); take a phone of the house, or a number that RETORNO_REGIONS allows"
+        raise Refused(why, permanent=True)

@@ -149,7 +149,11 @@ def _about_a_talk() -> Iterator[None]:
     except UnknownTarget as err:
         raise Problem(409, "unknown_target", f"{err}.") from err
     except Refused as err:
-        raise Problem(409, "refused", "This phone cannot be rung: it is unknown, not connected, or in use.") from err
+        raise Problem(
+            409,
+            "refused",
+            "This phone cannot be rung: it is unknown, not connected, in use, or a number outside RETORNO_REGIONS.",
+        ) from err
     except Unsure as err:
         raise Problem(503, "network_silent", "The telephone network did not answer; look whether it was done.") from err
 

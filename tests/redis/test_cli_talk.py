@@ -93,6 +93,10 @@ def test_recording_and_listening_reach_the_network(shell: Shell, run: Run) -> No
         (("transfer", "{talk}", "nowhere"), "no queue 'nowhere'; expected agent:<id> or one of"),
         (("transfer", "{talk}", "agent:zoe"), "no agent 'zoe'"),
         (("listen", "{talk}", "--phone", "sim:nobody"), "this phone cannot be rung"),
+        (
+            ("barge", "{talk}", "--phone", "+19005550100"),
+            "take a phone of the house, or a number that RETORNO_REGIONS allows",
+        ),
         (("record", "nothing", "off"), "nothing is no talk that goes on now"),
     ],
 )

@@ -183,6 +183,25 @@ def test_a_supervisor_listens_to_the_agents_call(shell: Shell) -> None:
         talks.listen(shell.line, shell.network, attempt, "sim:nobody", Listening.LISTEN)
 
 
+@pytest.mark.parametrize(
+    "phone", ["+19005550100", "+441632960001", "sip:+19005550100@carrier", "sip:001-900.555-0100@carrier"]
+)
+def test_a_supervisor_is_not_rung_at_a_number_that_no_customer_could_have(shell: Shell, phone: str) -> None:
+    attempt = talking(shell)
+    shell.network.people[phone] = shell.network.people["sim:ana"]
+    with pytest.raises(Refused, match="RETORNO_REGIONS") as refused:
+        talks.listen(shell.line, shell.network, attempt, phone, Listening.LISTEN)
+    assert (refused.value.permanent, shell.network.listened) == (True, [])
+
+
+@pytest.mark.parametrize("phone", ["+5511987654321", "sip:+5511987654321@carrier", "sip:boss@pbx", "sip:2001@pbx"])
+def test_a_supervisor_listens_from_wherever_he_may_be_rung(shell: Shell, phone: str) -> None:
+    attempt = talking(shell)
+    shell.network.people[phone] = shell.network.people["sim:ana"]
+    talks.listen(shell.line, shell.network, attempt, phone, Listening.BARGE)
+    assert [one[1] for one in shell.network.listened] == [phone]
+
+
 def test_a_talk_that_has_just_ended_is_none(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     attempt = talking(shell)
 

@@ -219,7 +219,7 @@ def test_a_customer_is_sent_on(client: FlaskClient, document: dict[str, Any], ho
 
 def test_a_talk_is_recorded_and_listened_to(client: FlaskClient, document: dict[str, Any], house: House) -> None:
     attempt = talking(house)
-    house.provider.people["sim:boss"] = Scripted()
+    house.provider.people["sim:boss"] = house.provider.people["+19005550100"] = Scripted()
     recording, listening = "/talks/{talk}/recording", "/talks/{talk}/listeners"
     for path, body, http, code in (
         (recording, {"on": True}, 200, None),
@@ -227,6 +227,7 @@ def test_a_talk_is_recorded_and_listened_to(client: FlaskClient, document: dict[
         (listening, {"phone": "sim:boss", "mode": "whisper"}, 200, None),
         (listening, {"phone": "sim:boss", "mode": "shout"}, 400, "bad_body"),
         (listening, {"phone": "sim:nobody"}, 409, "refused"),
+        (listening, {"phone": "+19005550100"}, 409, "refused"),
     ):
         answer = client.post(f"/api/v1{path.format(talk=attempt)}", json=body, headers=BEARER)
         assert answer.status_code == http
