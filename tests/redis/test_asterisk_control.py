@@ -40,6 +40,14 @@ def die(*_: object) -> None:
     raise RuntimeError("can't start new thread")
 
 
+def joined(*names: str) -> None:
+    """The threads of these names have ended."""
+    for thread in threading.enumerate():
+        if thread.name in names:
+            thread.join(10)
+            assert not thread.is_alive()
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize(
     ("where", "what", "thread"),
@@ -62,10 +70,13 @@ def test_a_process_that_has_lost_a_thread_ends(
     stop = threading.Event()
     late = threading.Timer(10, stop.set)
     late.start()
-    with pytest.raises(RuntimeError, match=thread):
-        control.serve(stop)
-    stop.set()
-    late.cancel()
+    try:
+        with pytest.raises(RuntimeError, match=thread):
+            control.serve(stop)
+    finally:
+        stop.set()
+        late.cancel()
+        joined("commands", "heartbeat")  # they read from the client that is closed after this test
 
 
 def test_a_stop_in_the_midst_of_a_round_is_no_death(
@@ -78,9 +89,7 @@ def test_a_stop_in_the_midst_of_a_round_is_no_death(
 
     def turn(_: Control) -> None:
         stop.set()
-        for thread in threading.enumerate():
-            if thread.name == "heartbeat":
-                thread.join(10)
+        joined("heartbeat")
 
     monkeypatch.setattr(Control, "_turn", turn)
     control.serve(stop)
