@@ -97,6 +97,15 @@ def test_a_node_that_lacks_sounds_gets_them_from_then_on(tmp_path: Path) -> None
     assert [sound for _, _, sound, _ in commands.asked] == [*IDS[:2], IDS[1]]
 
 
+def test_a_node_with_our_folder_in_which_a_sound_is_missing_needs_nothing_sent(tmp_path: Path) -> None:
+    made, commands, sounds = stand(tmp_path)
+    made.speak("near", PARTS)
+    sounds.path(IDS[0]).unlink()
+    made.missed("near", [IDS[0]])
+    assert made.speak("near", PARTS) == IDS
+    assert commands.asked == []
+
+
 @pytest.mark.parametrize(
     ("answer", "sent"),
     [(Unsure("it does not answer"), 1), (Answer(Result.REFUSED, "no space"), 2)],

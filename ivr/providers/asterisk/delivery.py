@@ -2,7 +2,8 @@
 
 Law: an answer does not wait long for its sounds, and never fails for want of them. When the folder of sounds is not the node's own
 folder, a sound goes there through the node's control process before the node is told to play it. A node that reports a sound
-missing is believed: whatever we thought that it has, it is sent.
+missing is believed: whatever we thought that it has, it is sent; and when the sound lies in our folder, its folder is another one,
+of the same path on another machine.
 """
 
 from __future__ import annotations
@@ -62,10 +63,13 @@ class Delivery:
         return ids
 
     def missed(self, node: str, ids: Collection[str]) -> None:
-        """`node` was to play these, and has not got them: from now on sounds are sent there."""
+        """`node` was to play these, and has not got them. When we have one, its folder is not ours: from now on sounds are sent
+        there. What nobody has any more is made again when it is next said."""
         log.warning("a node lacks sounds that it was to play", node=node, sounds=list(ids))
+        ours = any(self.sounds.path(sound).is_file() for sound in ids)
         with self._lock:
-            self._apart.add(node)
+            if ours:
+                self._apart.add(node)
             for sound in ids:
                 self._sent[node].pop(sound, None)
 
