@@ -33,6 +33,10 @@ class SpeechFailed(Exception):
     """No sound came of it. The message says why and holds nothing of the text."""
 
 
+class Inaudible(SpeechFailed):
+    """There is nothing to hear in it. That is about this text or this recording: the engine has done its work."""
+
+
 @dataclass(frozen=True, slots=True)
 class Engine:
     """`command`: words with {lang}, {voice}, {speed} (words per minute), {text_file} (else the text comes on standard
@@ -90,7 +94,7 @@ def _sox(source: list[str], into: Path, *effects: str) -> list[str]:
 
 def _judge(sound: Path) -> None:
     if not audible(sound.read_bytes()):
-        raise SpeechFailed("there is nothing to hear in it")
+        raise Inaudible("there is nothing to hear in it")
 
 
 def _run(commands: list[list[str]], given: Path, deadline: float) -> None:

@@ -20,7 +20,7 @@ import structlog
 
 from ivr.errors import RetornoError
 from ivr.speech.cache import note_use
-from ivr.speech.engine import SpeechFailed
+from ivr.speech.engine import Inaudible, SpeechFailed
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +28,7 @@ AT_ONCE = 4
 AGAIN_S = 60.0
 """How long a sound that failed is not tried again."""
 TIRED, REST_S = 3, 10.0
-"""After so many failures in a row the engine is left alone for so long: callers are not kept waiting for nothing."""
+"""After so many failures of its own in a row the engine is left alone for so long: callers are not kept waiting for nothing."""
 REMEMBERED = 10_000
 
 Maker = Callable[[Path], None]
@@ -92,6 +92,7 @@ class Workshop:
         try:
             self._write(sound, make)
         except (SpeechFailed, NoSounds) as error:
+            by_engine = by_engine and not isinstance(error, Inaudible | NoSounds)
             self._note_failure(sound, str(error), by_engine, about)
             raise
         else:
