@@ -46,8 +46,9 @@ def sweep(line: Line) -> Swept:
 
 
 def _tell(line: Line, entry: str, why: str) -> None:
-    if line.store.tell(entry, line.new_id(), why, line.queues(), line.clock.now_ms()):
-        line.enqueue(Task("tell", entry=entry))
+    attempt = line.new_id()
+    if line.store.tell(entry, attempt, why, line.queues(), line.clock.now_ms()):
+        line.enqueue(Task("dial", attempt=attempt, leg=Leg.CUSTOMER))
 
 
 def reconcile(line: Line, provider: Provider, swept: Swept) -> None:

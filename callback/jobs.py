@@ -26,7 +26,6 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "dial": ("attempt", "leg"),
     "connect": ("attempt",),
     "hang_up": ("call",),
-    "tell": ("entry",),
 }
 
 # Fields of an RQ job that RQ would import and call, or send over the network, and that no signature covers.
@@ -41,7 +40,6 @@ class Task:
     attempt: str = ""
     leg: str = ""
     call: str = ""
-    entry: str = ""
 
 
 class Refusal(Exception):

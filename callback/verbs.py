@@ -1,4 +1,4 @@
-"""What a worker does with an errand: dial, connect, hang up, tell.
+"""What a worker does with an errand: dial, connect, hang up.
 
 Law: nobody dials who has not won `begin`, and nobody dials late, or onto a phone on which a call of
 ours may still be up. A call that the provider may or may not have placed is never
@@ -119,16 +119,7 @@ def _hung_up(hands: Hands, call: str) -> bool:
     return False
 
 
-def tell(hands: Hands, entry: str) -> None:
-    """Ring a customer whose callback will not be served, to tell him so."""
-    found = hands.line.entry(entry)
-    if found is None or not found.attempt:
-        log.info("tell_late", entry=entry)
-        return
-    dial(hands, found.attempt, Leg.CUSTOMER)
-
-
-VERBS: Final[Mapping[str, Callable[..., None]]] = {"dial": dial, "connect": connect, "hang_up": hang_up, "tell": tell}
+VERBS: Final[Mapping[str, Callable[..., None]]] = {"dial": dial, "connect": connect, "hang_up": hang_up}
 
 
 def _beside(begun: Begun) -> str:

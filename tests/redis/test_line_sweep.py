@@ -225,7 +225,7 @@ def test_nobody_expires_untold(redis: redis_py.Redis, why: str) -> None:
         tick(world, 1_000)
     else:
         tick(world, 3 * 86_400_000)
-    assert world.tasks == [Task("tell", entry=entry)]
+    assert world.tasks == [Task("dial", attempt=world.entry(entry).attempt, leg="customer")]
     world.tasks.clear()
     begun = world.line.begin(world.entry(entry).attempt, "customer")
     assert begun
@@ -252,15 +252,16 @@ def test_nobody_expires_untold(redis: redis_py.Redis, why: str) -> None:
     audit(world)
 
 
-def test_a_tell_task_that_was_lost_is_given_again(redis: redis_py.Redis) -> None:
+def test_the_errand_to_tell_somebody_that_was_lost_is_given_again(redis: redis_py.Redis) -> None:
     world = World(redis, rules(closing=Closing.MESSAGE))
     entry = booked(world)
     world.openings["q"] = Opening(False)
     tick(world, 1_000)
-    world.tasks.clear()
+    (lost,) = world.rung()
     tick(world, 10_000)
     tick(world, 1_000)
-    assert world.tasks == [Task("tell", entry=entry)]
+    assert world.tasks == [Task("dial", attempt=world.entry(entry).attempt, leg="customer")]
+    assert world.line.begin(lost.attempt, lost.leg) is None, "late, it rings nobody"
     audit(world)
 
 

@@ -308,7 +308,9 @@ def test_who_will_not_be_served_is_rung_once_and_told(house: House) -> None:
     house.clock.advance(expires.expires_ms - house.clock.now_ms() + 1)
     dispatch.sweep(house.line)
     house.work()
-    verbs.tell(house.parts, entry)
+    found = house.line.entry(entry)
+    assert found
+    verbs.dial(house.parts, found.attempt, "customer")
     (told,) = house.network.rung
     saved = house.parts.calls.sessions.load(told.call)
     assert saved
@@ -316,7 +318,7 @@ def test_who_will_not_be_served_is_rung_once_and_told(house: House) -> None:
     assert told.to == NUMBER
 
 
-@pytest.mark.parametrize("errand", [("connect", "nobody"), ("tell", "nobody"), ("dial", "nobody", "agent")])
+@pytest.mark.parametrize("errand", [("connect", "nobody"), ("dial", "nobody", "agent")])
 def test_an_errand_for_what_is_over_does_nothing(house: House, errand: tuple[str, ...]) -> None:
     verbs.VERBS[errand[0]](house.parts, *errand[1:])
     assert (house.network.rung, house.network.moved) == ([], [])
