@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from ivr.cli.line import opened, opened_parts, since, table
 from ivr.log import mask_number
 from ivr.providers.asterisk.client import AsteriskProvider
 from ivr.providers.asterisk.recordings import NoRecording
+from ivr.whole_file import whole_file
 
 
 @click.group()
@@ -96,19 +96,14 @@ def barge(name: str, phone: str) -> None:
 
 
 def _write(out: Path, pieces: Iterator[bytes]) -> int:
-    """The file is there whole or not at all, for its owner's eyes only. Its size."""
-    fresh = out.with_name(f".{out.name}.part")
+    """For its owner's eyes only. Its size."""
     try:
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with whole_file(out, mode=0o600) as part, part.open("wb") as file:
             for piece in pieces:
                 file.write(piece)
-            size = file.tell()
-        fresh.replace(out)
+            return file.tell()
     except OSError as err:
         raise click.ClickException(f"{out} cannot be written: {err.strerror}") from err
-    finally:
-        fresh.unlink(missing_ok=True)
-    return size
 
 
 def _take_part(name: str, phone: str, mode: Listening) -> None:

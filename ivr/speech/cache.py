@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ivr.whole_file import PART
+
 IN_USE_S = 3_600
 TOUCH_S = 600
 """How often the use of a sound is noted: its file's time is at most so old while it is played."""
@@ -47,7 +49,7 @@ def prune(folder: Path, keep: Collection[str], max_bytes: int, now_s: float) -> 
                 left += found.st_size
                 # Who plays them from another machine cannot note it; the day of the last reading is then known all the same.
                 sounds.append((max(found.st_mtime, found.st_atime), found.st_size, path))
-            elif path.suffix == ".part" and now_s - found.st_mtime > IN_USE_S:
+            elif path.suffix == PART and now_s - found.st_mtime > IN_USE_S:
                 path.unlink()
     removed = 0
     for used_s, size, path in sorted(sounds):

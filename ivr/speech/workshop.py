@@ -1,6 +1,6 @@
 """Where sounds are made: a few at once, each by one thread, none twice at the same time.
 
-Law: a file has its name only when it is whole, so any number of processes may make the same one. What failed is told in the
+Law: a file is there whole or not at all, so any number of processes may make the same one; all may read it. What failed is told in the
 log once, is not tried again at once, and keeps nobody waiting.
 """
 
@@ -11,16 +11,15 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import uuid4
 
 import structlog
 
 from ivr.errors import RetornoError
 from ivr.speech.cache import note_use
 from ivr.speech.engine import Inaudible, SpeechFailed
+from ivr.whole_file import whole_file
 
 log = structlog.get_logger(__name__)
 
@@ -120,17 +119,12 @@ class Workshop:
             log.error("a sound could not be made", sound=sound, why=why, **about)
 
     def _write(self, sound: str, make: Maker) -> None:
-        part = self.folder / f"{sound}.{uuid4().hex}.part"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            part.touch()  # here an unusable folder shows, whatever the maker says of it
-            make(part)
-            part.replace(self.path(sound))
+            with whole_file(self.path(sound)) as part:
+                make(part)
         except OSError as error:
             raise NoSounds(
                 f"sounds cannot be written to {self.folder}: {error.strerror}; "
                 "make it writable, or set RETORNO_SOUNDS_DIR to a folder that is"
             ) from None
-        finally:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)

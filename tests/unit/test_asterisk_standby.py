@@ -53,6 +53,20 @@ def test_everything_is_there_in_every_language(tmp_path: Path, site: Site, node:
     assert {(home / name).stat().st_mode & 0o777 for name in made} == {0o644}
 
 
+def test_asterisk_which_runs_as_another_user_can_read_them_whatever_the_umask(
+    tmp_path: Path, site: Site, node: Node
+) -> None:
+    node.sounds.mkdir(parents=True)
+    before = os.umask(0o077)
+    try:
+        standby.prepare(site, node, sounds(tmp_path, "/nonexistent/engine"))
+    finally:
+        os.umask(before)
+    made = [node.sounds / "retorno", *(node.sounds / "retorno").rglob("*")]
+    assert {one.stat().st_mode & 0o055 for one in made if one.is_dir()} == {0o055}
+    assert {one.stat().st_mode & 0o777 for one in made if one.is_file()} == {0o644}
+
+
 def test_without_an_engine_tones_stand_in_and_it_is_told_for_which(tmp_path: Path, site: Site, node: Node) -> None:
     unspoken = standby.prepare(site, node, sounds(tmp_path, "/nonexistent/engine"))
     assert unspoken == [

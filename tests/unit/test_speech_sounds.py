@@ -105,6 +105,15 @@ def test_a_pause_is_made_by_ourselves(sounds: Sounds) -> None:
     assert heard(sounds, sound) == b"\xff" * 5600
 
 
+def test_whoever_is_to_play_a_sound_can_read_it_whatever_the_umask(sounds: Sounds) -> None:
+    before = os.umask(0o077)
+    try:
+        made = sounds.ensure([MENU, Pause(700)], 20)
+    finally:
+        os.umask(before)
+    assert {sounds.path(sound).stat().st_mode & 0o777 for sound in made} == {0o644}
+
+
 @pytest.mark.parametrize("nothing", ["", "  ", "...", "\u202e\u200b", "[[]]"])
 def test_a_text_without_words_is_a_moment_of_silence_and_no_failure(sounds: Sounds, nothing: str) -> None:
     (sound,) = sounds.ensure([Say(nothing, "en")])

@@ -15,8 +15,6 @@ computed.
 from __future__ import annotations
 
 import math
-import os
-import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -25,11 +23,11 @@ from ivr.instructions import Say
 from ivr.providers.asterisk.nodes import Node, Site
 from ivr.speech import tones
 from ivr.speech.sounds import Sounds
+from ivr.whole_file import whole_file
 
 FOLDER = "retorno"
 WAIT_SILENCE_MS = 1_200
 RENDER_S = 30.0
-FILE_MODE = 0o644  # Asterisk runs as another user
 
 # A pentatonic phrase over four slow chords: nothing in it is the note of a busy or a ringing line (425, 440, 480 Hz).
 _BEAT_MS = 600
@@ -45,8 +43,9 @@ def prepare(site: Site, node: Node, sounds: Sounds, folder: Path | None = None) 
     Raises OSError when the folder cannot be written, and NoSounds when that of `sounds` cannot.
     """
     home = (folder or node.sounds) / FOLDER
-    for part in ("wait", "music"):
-        (home / part).mkdir(parents=True, exist_ok=True)
+    for part in (home, home / "wait", home / "music"):
+        part.mkdir(parents=True, exist_ok=True)
+        part.chmod(part.stat().st_mode | 0o055)  # Asterisk runs as another user, and the umask may keep it out
     sentences = {
         f"{name}-{lang}": Say(text, words.spoken(lang))
         for lang in site.languages
@@ -106,7 +105,5 @@ def _sentences(lang: str) -> dict[str, str]:
 
 def _write(file: Path, content: bytes) -> None:
     """The file whole or not at all, for a node may be playing it."""
-    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as made:
-        made.write(content)
-        os.fchmod(made.fileno(), FILE_MODE)
-    Path(made.name).replace(file)
+    with whole_file(file) as part:
+        part.write_bytes(content)
