@@ -69,6 +69,17 @@ def test_every_make_target_named_exists(page: Path) -> None:
     assert set(re.findall(r"\bmake ([a-z]+)\b", code(page))) <= targets
 
 
+@pytest.mark.parametrize("package", ["ivr", "callback", "dashboards", "tests"])
+def test_the_house_in_the_design_has_every_room(package: str) -> None:
+    (house,) = (found["fence"] for found in CODE.finditer(text(ROOT / "docs" / "design.md")) if found["fence"])
+    (rooms,) = re.findall(rf"^{package}/((?:.*\n?)(?:^ .*\n)*)", house, re.MULTILINE)
+    there = [one for one in (ROOT / package).iterdir() if one.name[0] not in "_."]
+    modules = [one.name for one in there if one.suffix == ".py" and package != "tests"]
+    folders = [f"{one.name}/" for one in there if one.is_dir() and any(one.rglob("*.*"))]
+    assert [name for name in (*modules, *folders) if not re.search(rf"(?<!\w){re.escape(name)}", rooms)] == []
+    assert set(re.findall(r"\b\w+\.py\b", rooms)) <= {one.name for one in (ROOT / package).rglob("*.py")}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_every_link_leads_to_a_file(page: Path) -> None:
     missing = [link for link in LINK.findall(text(page)) if not (page.parent / link).exists()]
