@@ -146,6 +146,14 @@ def test_a_trunk_is_known_by_its_address_alone() -> None:
     assert [one["match"] for one in made["gateway"] if one.get("type") == "identify"] == ["10.0.0.9"]
 
 
+def test_no_refusal_ends_our_registering() -> None:
+    """A carrier that once answers 401, 403 or 404 is asked again: Asterisk's own defaults give up until a reload."""
+    (account,) = (one for one in pjsip()["carrier"] if one.get("type") == "registration")
+    assert account["auth_rejection_permanent"] == "no"
+    for refused in ("retry_interval", "forbidden_retry_interval", "fatal_retry_interval"):
+        assert 0 < int(account[refused]) <= 300
+
+
 def test_nobody_unknown_may_call_unless_a_trunk_says_so() -> None:
     assert "anonymous" not in pjsip()
     trunks = {**SITE.trunks, "gateway": replace(SITE.trunks["gateway"], sources=("anyone",))}
