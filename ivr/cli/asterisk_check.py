@@ -151,6 +151,8 @@ def _asked(link: Link, settings: Settings, site: Site, node: Node) -> Findings:
         yield Finding(Level.FAIL, f"{node.name} runs another dialplan than ours", f"run {GENERATE}")
     names = [phone.name for phone in site.phones.values() if phone.node == node.name]
     yield from phones_of({name: _value(link, f"DEVICE_STATE(PJSIP/{name})") for name in names}, node.name)
+    names = [trunk.name for trunk in site.trunks.values() if node.name in trunk.nodes]
+    yield from trunks_of({name: _value(link, f"DEVICE_STATE(PJSIP/{name})") for name in names}, node.name)
     if any(trunk.register and node.name in trunk.nodes for trunk in site.trunks.values()):
         # It lists the accounts too, under the same names.
         found = [one for one in link.act_list("PJSIPShowRegistrationsOutbound", {}, ANSWER_S) if "Status" in one]
@@ -203,6 +205,21 @@ def phones_of(states: Mapping[str, str], node: str) -> Findings:
         yield Finding(Level.WARN, f"not registered at {node}: {', '.join(silent)}", advice)
     if states and not away:
         yield Finding(Level.OK, f"every phone of {node} is registered")
+
+
+def trunks_of(states: Mapping[str, str], node: str) -> Findings:
+    """`states`: trunk -> Asterisk's word for the state of its device."""
+    for name, state in states.items():
+        if state in REGISTERED:
+            yield Finding(Level.OK, f"{node} reaches the trunk {name}")
+        elif state == "UNAVAILABLE":
+            advice = (
+                "no call goes out there: look at its host and at the firewall; if the carrier answers no OPTIONS, set "
+                f"`qualify: 0` on it and run {GENERATE}"
+            )
+            yield Finding(Level.FAIL, f"{node} does not reach the trunk {name}", advice)
+        else:
+            yield Finding(Level.FAIL, f"{node} does not know the trunk {name}", f"run {GENERATE}")
 
 
 def registrations_of(states: Mapping[str, str], site: Site, node: str) -> Findings:

@@ -63,14 +63,17 @@ def house(asterisk_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     nodes = {name: Node(name, folder, binary=asterisk_binary, channels=40) for name in ("node1", "node2")}
     trunks = {
         f"carrier{at}": Trunk(
-            f"carrier{at}", Address("127.0.0.1", 9), f"u{at}", f"c{at}", ("192.0.2.0/24",), nodes=("node1",)
+            f"carrier{at}", Address("127.0.0.1", 9), f"u{at}", f"c{at}", ("192.0.2.0/24",), nodes=("node1",), qualify=0
         )
         for at in range(len(NASTY))
     }
     site = Site(
         webs=("http://127.0.0.1:9",),
         nodes={"node1": site_node(nodes["node1"], public="203.0.113.9"), "node2": site_node(nodes["node2"])},
-        trunks={"open": Trunk("open", Address("127.0.0.1", 9), sources=("192.0.2.0/24",), nodes=("node1",)), **trunks},
+        trunks={
+            "open": Trunk("open", Address("127.0.0.1", 9), sources=("192.0.2.0/24",), nodes=("node1",), qualify=0),
+            **trunks,
+        },
         outgoing="carrier0",
         phones={"ana": Phone("ana", "node1"), "ben": Phone("ben", "node2")},
         music={"jazz": folder / "jazz"},
@@ -169,6 +172,14 @@ def test_the_check_sees_a_trunk_that_its_carrier_does_not_know(house: House) -> 
     site = replace(house.site, trunks={**house.site.trunks, "carrier0": registers})
     told = [one.what for one in house.findings(site=site) if one.level is Level.FAIL]
     assert told == ["node1 is not registered at the trunk carrier0: unknown to this Asterisk"]
+
+
+def test_the_check_sees_a_trunk_that_answers_nothing(house: House) -> None:
+    asked = (r"^(\[open\]\ntype = aor\n.*\nqualify_frequency =) 0$", r"\1 60")
+    told = (Level.FAIL, "node1 does not reach the trunk open")
+    with changed(house.nodes["node1"], "pjsip_retorno.conf", *asked, "module reload res_pjsip.so"):
+        until(lambda: told in [(one.level, one.what) for one in house.findings()], told[1])
+    until(lambda: told not in [(one.level, one.what) for one in house.findings()], "it is not asked any more")
 
 
 def test_the_check_sees_an_asterisk_that_is_not_there_or_is_another(house: House) -> None:

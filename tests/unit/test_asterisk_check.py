@@ -103,6 +103,21 @@ def test_phones(states: dict[str, str], told: list[tuple[Level, str]]) -> None:
     assert [(one.level, one.what) for one in check.phones_of(states, "node1")] == told
 
 
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("NOT_INUSE", [(Level.OK, "node1 reaches the trunk carrier")]),
+        ("BUSY", [(Level.OK, "node1 reaches the trunk carrier")]),
+        ("UNAVAILABLE", [(Level.FAIL, "node1 does not reach the trunk carrier")]),
+        ("INVALID", [(Level.FAIL, "node1 does not know the trunk carrier")]),
+    ],
+)
+def test_a_trunk_that_cannot_be_reached_is_told(state: str, told: list[tuple[Level, str]]) -> None:
+    found = list(check.trunks_of({"carrier": state}, "node1"))
+    assert [(one.level, one.what) for one in found] == told
+    assert all("qualify: 0" in one.advice for one in found if state == "UNAVAILABLE")
+
+
 def test_a_trunk_that_its_carrier_does_not_know_is_told() -> None:
     trunk = Trunk("carrier", Address("c.example", 5060), "u", "carrier", register=True, nodes=("node1",))
     site = Site(webs=("http://x",), nodes={"node1": NODE}, trunks={"carrier": trunk})

@@ -146,6 +146,18 @@ def test_a_trunk_is_known_by_its_address_alone() -> None:
     assert [one["match"] for one in made["gateway"] if one.get("type") == "identify"] == ["10.0.0.9"]
 
 
+def test_a_trunk_s_calls_come_from_its_host_unless_it_says_from_where() -> None:
+    carrier = replace(SITE.trunks["carrier"], sources=())
+    made = pjsip(site=replace(SITE, trunks={"carrier": carrier}))
+    assert [one["match"] for one in made["carrier"] if one.get("type") == "identify"] == ["sip.carrier.example"]
+
+
+@pytest.mark.parametrize(("qualify", "asked"), [(60, "60"), (0, "0")])
+def test_a_carrier_that_answers_no_options_need_not_be_asked(qualify: int, asked: str) -> None:
+    made = pjsip(site=replace(SITE, trunks={"carrier": replace(SITE.trunks["carrier"], qualify=qualify)}))
+    assert [one["qualify_frequency"] for one in made["carrier"] if one.get("type") == "aor"] == [asked]
+
+
 def test_no_refusal_ends_our_registering() -> None:
     """A carrier that once answers 401, 403 or 404 is asked again: Asterisk's own defaults give up until a reload."""
     (account,) = (one for one in pjsip()["carrier"] if one.get("type") == "registration")

@@ -73,7 +73,6 @@ _EMPTY = (
 )
 _ZONES = {"BR": "br", "US": "us", "CA": "us", "MX": "mx", "ES": "es"}
 
-_NUMERIC = re.compile(r"[0-9.]+", re.ASCII)
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/+@ -]*", re.ASCII)
 _PRINTABLE = re.compile(r"[!-~]{1,128}", re.ASCII)
 
@@ -191,9 +190,8 @@ def _trunk(trunk: Trunk, settings: Settings) -> dict[str, Any]:
         raise UnfitValue(
             f"trunk {trunk.name}: RETORNO_SECRET_{trunk.secret.upper()} is not set: set it to its password"
         )
-    networks = [source for source in trunk.sources if source != ANYONE]
-    if not trunk.sources and _NUMERIC.fullmatch(trunk.host.host):
-        networks = [trunk.host.host]
+    # Who says nothing is called from where he calls; Asterisk looks a name up when it reads the file.
+    networks = [source for source in trunk.sources if source != ANYONE] if trunk.sources else [trunk.host.host]
     return {
         "name": trunk.name,
         "host": trunk.host,
@@ -202,6 +200,7 @@ def _trunk(trunk: Trunk, settings: Settings) -> dict[str, Any]:
         "password": _password(settings.secrets[trunk.secret], f"trunk {trunk.name}") if trunk.secret else "",
         "codecs": trunk.codecs,
         "register": trunk.register,
+        "qualify": trunk.qualify,
         "networks": networks,
         "anyone": ANYONE in trunk.sources,
     }

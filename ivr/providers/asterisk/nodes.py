@@ -90,6 +90,7 @@ class Trunk:
     codecs: tuple[str, ...] = ("alaw", "ulaw")
     register: bool = False
     nodes: tuple[str, ...] = ()  # the nodes that have it
+    qualify: int = 60  # seconds between two OPTIONS that ask whether it is there; 0: it is not asked
     existing: bool = False
 
 
@@ -169,6 +170,9 @@ def load_site(
     return (None if has_errors(problems) else site), sort(problems)
 
 
+Seconds = Annotated[int, Field(ge=0, le=3600)]
+
+
 class _Fallback(Model):
     dial: NumberOrPhone
 
@@ -195,6 +199,7 @@ class _Trunk(Model):
     codecs: list[Literal["alaw", "ulaw", "g722"]] | None = Field(default=None, min_length=1)
     registers: bool | None = Field(default=None, alias="register")
     nodes: list[NodeName] | None = Field(default=None, min_length=1)
+    qualify: Seconds | None = None
     existing: bool = False
 
 
@@ -233,7 +238,7 @@ def _site(written: _File) -> Site:
 
 def _trunk(name: str, written: _Trunk, everywhere: tuple[str, ...]) -> Trunk:
     """A trunk with an account registers unless it says that it does not; it is at all nodes unless it names some."""
-    said = _said(written, "host", "user", "codecs", "existing")
+    said = _said(written, "host", "user", "codecs", "qualify", "existing")
     registers = written.registers if written.registers is not None else bool(written.user and written.secret)
     return Trunk(
         name=name,
