@@ -202,7 +202,8 @@ class Company:
             at = f"sip: 127.0.0.1:{node.sip[1]}, rtp: {node.rtp[0]}-{node.rtp[1]}, ami: 127.0.0.1:{node.ami[1]}"
             folders = f"sounds: {self.folder}/sounds, config: {node.etc}, home: {node.root}"
             lines.append(f"  {name}: {{{at}, address: 127.0.0.1, {folders}}}")
-        trunk = f"  carrier: {{host: 127.0.0.1:{self.carrier.port}, from: [anyone]}}"
+        silent = f", rtp_timeout: {self.rtp_timeout}" if self.rtp_timeout else ""
+        trunk = f"  carrier: {{host: 127.0.0.1:{self.carrier.port}, from: [anyone]{silent}}}"
         lines += ["trunks:", trunk, "outgoing: carrier", "phones:"]
         lines += [f'  "{name}": {{node: {next(iter(self.nodes))}}}' for name in ("reserve", "7001")]
         for desk in map(self.desk, self.names):
@@ -217,7 +218,7 @@ class Company:
             return subprocess.Popen(command, env=self.env, cwd=self.folder, stdout=log, stderr=log)
 
     def _patch(self, name: str) -> None:
-        """The one thing that tests have no time for: how long a caller may be silent who has gone without a word."""
+        """The one thing that tests have no time for: how long a telephone may be silent that has gone without a word."""
         if self.rtp_timeout:
             file = self.nodes[name].etc / "pjsip_retorno.conf"
             text = file.read_text()

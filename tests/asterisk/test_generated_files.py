@@ -112,6 +112,7 @@ def test_the_endpoints_are_those_of_the_file(house: House) -> None:
     ana = house.nodes["node1"].cli("pjsip show endpoint ana")
     for line in ("direct_media .*: false", "dtmf_mode .*: auto", "rtp_timeout .*: 30", "device_state_busy_at .*: 1"):
         assert re.search(line, ana), line
+    assert re.search("rtp_timeout .*: 60", house.nodes["node1"].cli("pjsip show endpoint open"))
 
 
 def test_music_has_its_folders(house: House) -> None:

@@ -158,6 +158,17 @@ def test_a_carrier_that_answers_no_options_need_not_be_asked(qualify: int, asked
     assert [one["qualify_frequency"] for one in made["carrier"] if one.get("type") == "aor"] == [asked]
 
 
+@pytest.mark.parametrize("source", ["203.0.113.0/24", "anyone"])
+@pytest.mark.parametrize("silent", [60, 15, 0])
+def test_a_trunk_says_how_long_its_calls_may_be_silent(silent: int, source: str) -> None:
+    carrier = replace(SITE.trunks["carrier"], rtp_timeout=silent, sources=(source,))
+    made = pjsip(site=replace(SITE, trunks={"carrier": carrier}))
+    for name in ("carrier", "anonymous") if source == "anyone" else ("carrier",):
+        assert made[name][0]["rtp_timeout"] == str(silent), name
+    assert made["retorno-endpoint"][0]["rtp_timeout"] == "30"
+    assert "rtp_timeout" not in made["ana"][0]
+
+
 def test_no_refusal_ends_our_registering() -> None:
     """A carrier that once answers 401, 403 or 404 is asked again: Asterisk's own defaults give up until a reload."""
     (account,) = (one for one in pjsip()["carrier"] if one.get("type") == "registration")

@@ -31,7 +31,7 @@ nodes:
     home: /srv/home
 trunks:
   carrier: {host: SIP.Carrier.example, user: aurora, secret: CARRIER, from: [203.0.113.0/24, 198.51.100.7], codecs: [alaw]}
-  gateway: {host: 10.0.0.9:5080, from: [anyone], nodes: [node2], qualify: 0}
+  gateway: {host: 10.0.0.9:5080, from: [anyone], nodes: [node2], qualify: 0, rtp_timeout: 0}
   pbx: {host: pbx.example, user: x, secret: PBX, existing: true}
 outgoing: carrier
 phones:
@@ -82,7 +82,7 @@ def test_all_that_can_be_written() -> None:
         nodes=("node1", "node2"),
     )
     assert site.trunks["gateway"] == Trunk(
-        "gateway", Address("10.0.0.9", 5080), sources=("anyone",), nodes=("node2",), qualify=0
+        "gateway", Address("10.0.0.9", 5080), sources=("anyone",), nodes=("node2",), qualify=0, rtp_timeout=0
     )
     assert site.phones == {
         "ana": Phone("ana", "node1"),
@@ -169,6 +169,7 @@ def test_every_mistake_of_form_is_told_at_once_and_at_its_place() -> None:
         ("address: 10.0.0.5, ", "", "the other nodes cannot find this one; expected `address:`"),
         ("http_timeout: 8", "http_timeout: 1", "expected at least 2"),
         ("qualify: 0", "qualify: -1", '18:75: "-1" cannot stand here; expected at least 0'),
+        ("rtp_timeout: 0", "rtp_timeout: 1h", '18:91: "1h" cannot stand here; expected a whole number'),
         ("[http://10.0.0.2:8000", "[http://a.example, http://b.example, http://10.0.0.2:8000", "at most 2"),
     ],
 )

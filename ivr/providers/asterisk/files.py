@@ -201,6 +201,7 @@ def _trunk(trunk: Trunk, settings: Settings) -> dict[str, Any]:
         "codecs": trunk.codecs,
         "register": trunk.register,
         "qualify": trunk.qualify,
+        "rtp_timeout": trunk.rtp_timeout,
         "networks": networks,
         "anyone": ANYONE in trunk.sources,
     }

@@ -91,6 +91,7 @@ class Trunk:
     register: bool = False
     nodes: tuple[str, ...] = ()  # the nodes that have it
     qualify: int = 60  # seconds between two OPTIONS that ask whether it is there; 0: it is not asked
+    rtp_timeout: int = 60  # seconds without audio from there after which a call is over; 0: never
     existing: bool = False
 
 
@@ -200,6 +201,7 @@ class _Trunk(Model):
     registers: bool | None = Field(default=None, alias="register")
     nodes: list[NodeName] | None = Field(default=None, min_length=1)
     qualify: Seconds | None = None
+    rtp_timeout: Seconds | None = None
     existing: bool = False
 
 
@@ -238,7 +240,7 @@ def _site(written: _File) -> Site:
 
 def _trunk(name: str, written: _Trunk, everywhere: tuple[str, ...]) -> Trunk:
     """A trunk with an account registers unless it says that it does not; it is at all nodes unless it names some."""
-    said = _said(written, "host", "user", "codecs", "qualify", "existing")
+    said = _said(written, "host", "user", "codecs", "qualify", "rtp_timeout", "existing")
     registers = written.registers if written.registers is not None else bool(written.user and written.secret)
     return Trunk(
         name=name,
