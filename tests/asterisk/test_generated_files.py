@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from dialplan_lab import SETTINGS as LAB
+from dialplan_lab import Web
 from rig import Answer, Node, Phones, Reject, tone, until
 
 from ivr.cli import asterisk_check as check
@@ -172,7 +174,8 @@ def test_the_check_sees_a_trunk_that_its_carrier_does_not_know(house: House) -> 
     registers = replace(house.site.trunks["carrier0"], register=True)
     site = replace(house.site, trunks={**house.site.trunks, "carrier0": registers})
     told = [one.what for one in house.findings(site=site) if one.level is Level.FAIL]
-    assert told == ["node1 is not registered at the trunk carrier0: unknown to this Asterisk"]
+    another = "node1 runs another dialplan than ours"  # the account is in it
+    assert told == [another, "node1 is not registered at the trunk carrier0: unknown to this Asterisk"]
 
 
 def test_the_check_sees_a_trunk_that_answers_nothing(house: House) -> None:
@@ -268,6 +271,38 @@ def test_a_node_registers_at_its_carrier_and_is_called_from_there(asterisk_binar
     finally:
         far.close()
         near.close()
+
+
+DIALLED = {
+    "<sip:+551130001000@carrier.example;user=phone>": "+551130001000",
+    '"Aurora: sales, <@>" <sip:551130001000@10.0.0.1:5060>': "551130001000",
+    "<tel:+551130001000;phone-context=carrier.example>": "+551130001000",
+    "<sip:+55;x=1@carrier.example>": "+55",
+    "<sip:carrier.example>": "aurora",
+    "<sip:a&b$(c)=1,d@carrier.example>": "abc1d",
+}
+
+
+def test_a_carrier_that_rings_the_account_says_in_to_what_was_dialled(asterisk_binary: Path, tmp_path: Path) -> None:
+    """What it dials is the contact that we registered; anything else that it dials is what was dialled."""
+    with Web() as web, Phones() as phones:
+        node = Node("near", tmp_path, binary=asterisk_binary, channels=20)
+        trunk = Trunk(
+            *("carrier", Address("127.0.0.1", 9), "aurora@carrier.example", "carrier", ("anyone",)),
+            register=True,
+            nodes=("near",),
+            qualify=0,
+        )
+        site = Site(webs=(web.url,), nodes={"near": site_node(node)}, trunks={"carrier": trunk})
+        node.write(files.generate(site, "near", replace(LAB, secrets={"carrier": "s3cret"})))
+        with node:
+            town = phones.add("town", node.sip, lines=9)
+            for to, number in DIALLED.items():
+                call = town.dial("aurora", to=to).wait_ended()
+                assert (call.code, web.posts.pop()[1]["to"]) == (0, number), to
+            town.dial("+551130002000", to="<sip:aurora@carrier.example>").wait_ended()
+            assert web.posts.pop()[1]["to"] == "+551130002000"
+            assert re.search("contact_user +: aurora\n", node.cli("pjsip show registration carrier"))
 
 
 # --- an existing PBX

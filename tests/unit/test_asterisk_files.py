@@ -169,6 +169,22 @@ def test_a_trunk_says_how_long_its_calls_may_be_silent(silent: int, source: str)
     assert "rtp_timeout" not in made["ana"][0]
 
 
+@pytest.mark.parametrize(
+    ("user", "identity", "domain"),
+    [
+        ("aurora", "sip:aurora@sip.carrier.example:5060", "sip.carrier.example"),
+        ("aurora@sip.example", "sip:aurora@sip.example", "sip.example"),
+    ],
+)
+def test_an_account_may_have_a_domain_of_its_own(user: str, identity: str, domain: str) -> None:
+    made = pjsip(site=replace(SITE, trunks={"carrier": replace(SITE.trunks["carrier"], user=user)}))
+    (account,) = (one for one in made["carrier"] if one.get("type") == "registration")
+    assert (account["client_uri"], account["contact_user"]) == (identity, "aurora")
+    assert (made["carrier"][0]["from_user"], made["carrier"][0]["from_domain"]) == ("aurora", domain)
+    (auth,) = (one for one in made["carrier"] if one.get("type") == "auth")
+    assert auth["username"] == user
+
+
 def test_no_refusal_ends_our_registering() -> None:
     """A carrier that once answers 401, 403 or 404 is asked again: Asterisk's own defaults give up until a reload."""
     (account,) = (one for one in pjsip()["carrier"] if one.get("type") == "registration")

@@ -155,6 +155,7 @@ def _dialplan_values(site: Site, node: Node, settings: Settings) -> dict[str, An
         "webhook_key": passwords.webhook(settings, node.name),
         "fallback": site.fallback_dial(node.name),
         "gave_up": GAVE_UP,
+        "accounts": sorted({_account(t) for t in site.trunks.values() if t.register and node.name in t.nodes}),
         "languages": site.languages,
         "http_timeout": site.http_timeout,
         "sounds": node.sounds,
@@ -197,6 +198,9 @@ def _trunk(trunk: Trunk, settings: Settings) -> dict[str, Any]:
         "host": trunk.host,
         "user": trunk.user or trunk.name,
         "account": bool(trunk.secret),
+        "account_name": _account(trunk),
+        "domain": trunk.user.partition("@")[2] or trunk.host.host,
+        "identity": trunk.user if "@" in trunk.user else f"{_account(trunk)}@{trunk.host}",
         "password": _password(settings.secrets[trunk.secret], f"trunk {trunk.name}") if trunk.secret else "",
         "codecs": trunk.codecs,
         "register": trunk.register,
@@ -205,6 +209,11 @@ def _trunk(trunk: Trunk, settings: Settings) -> dict[str, Any]:
         "networks": networks,
         "anyone": ANYONE in trunk.sources,
     }
+
+
+def _account(trunk: Trunk) -> str:
+    """What a carrier at which the trunk registers may dial in place of a number: the account, without its domain."""
+    return (trunk.user or trunk.name).partition("@")[0]
 
 
 def _phone(phone: Phone, settings: Settings) -> dict[str, Any]:

@@ -64,6 +64,7 @@ MODULES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
             "app_stack",
             "func_callerid",
             "func_channel",
+            "func_cut",
             "func_devstate",
             "func_dialplan",
             "func_env",

@@ -86,10 +86,10 @@ class Leg:
 
     # Calling
 
-    async def call(self, uri: str, us: str, extra: Mapping[str, str]) -> None:
+    async def call(self, uri: str, us: str, extra: Mapping[str, str], to: str = "") -> None:
         """Invite, and carry it through to up or ended."""
         self._port = await self._sockets.open(self)
-        self._us, self._them, self._target = us, f"<{uri}>", uri
+        self._us, self._them, self._target = us, to or f"<{uri}>", uri
         headers: Headers = (("Contact", self.station.contact), *extra.items())
         reply = await self._invite("sendrecv", headers, self._progress)
         if reply is None:

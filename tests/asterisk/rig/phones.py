@@ -170,9 +170,11 @@ class Phone:
         *,
         display_name: str = "",
         from_user: str = "",
+        to: str = "",
         extra_headers: Mapping[str, str] | None = None,
     ) -> Call:
-        """Begin a call to that extension. `from_user` is the number shown, the phone's name unless given."""
+        """Begin a call to that extension. `from_user` is the number shown, the phone's name unless given. `to`: the header To,
+        where it says something else than the request."""
         station = self._station
         host, port = station.server
         us = f"<sip:{from_user or self.name}@127.0.0.1:{station.port}>"
@@ -181,7 +183,7 @@ class Phone:
         async def begin() -> Leg:
             leg = station.make_leg(station, random.randbytes(12).hex(), False)
             station.legs[leg.call_id] = leg
-            station.later(asyncio.create_task(leg.call(f"sip:{number}@{host}:{port}", us, extra_headers or {})))
+            station.later(asyncio.create_task(leg.call(f"sip:{number}@{host}:{port}", us, extra_headers or {}, to)))
             return leg
 
         return Call(self._phones.run, self, self._phones.run(begin()))
