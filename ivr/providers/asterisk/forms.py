@@ -25,6 +25,13 @@ E164 = r"\+[1-9][0-9]{6,14}"
 _HOST = r"[A-Za-z0-9][A-Za-z0-9-]{0,62}(?:\.[A-Za-z0-9][A-Za-z0-9-]{0,62})*"
 _OURS = r"(?!peer_|retorno)"  # how the names begin that we make ourselves
 
+# Names that mean something to Asterisk. Whoever sends a call and is nobody else is the endpoint `anonymous`: a trunk or a phone of
+# that name would be open to the world. A phone is an extension too, and some extensions are done by themselves: at a hangup, where
+# nobody has such a number ...
+ENDPOINTS = frozenset(("anonymous", "global", "system"))
+EXTENSIONS = frozenset(("a", "e", "fax", "h", "i", "o", "s", "t"))
+CLASSES = frozenset(("general",))
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -55,6 +62,18 @@ def _shaped(pattern: str, form: str) -> Callable[[str], str]:
         return value
 
     return check
+
+
+def _free(check: Callable[[str], str], *words: frozenset[str]) -> Callable[[str], str]:
+    """A name that is none of Asterisk's own `words`. It takes no notice of dashes in an extension."""
+
+    def free(value: str) -> str:
+        name = check(value)
+        if any(name.replace("-", "") in some for some in words):
+            raise ValueError(f'"{name}" means something of its own to Asterisk; expected another name')
+        return name
+
+    return free
 
 
 def _port(text: str) -> int:
@@ -126,13 +145,15 @@ def _web(value: str) -> str:
     return _shaped(rf"https?://{_HOST}(:[0-9]{{1,5}})?(/[A-Za-z0-9_-]+)*", form)(value.rstrip("/"))
 
 
-NodeName = Annotated[
-    str, _text(_shaped(_OURS + NAME, "a name of a-z, 0-9 and _, at most 32, not beginning with peer_ or retorno"))
-]
-PhoneName = Annotated[
-    str,
-    _text(_shaped(_OURS + PHONE_NAME, "a name of a-z, 0-9, _ and -, at most 32, not beginning with peer_ or retorno")),
-]
+_node_name = _shaped(_OURS + NAME, "a name of a-z, 0-9 and _, at most 32, not beginning with peer_ or retorno")
+_phone_name = _shaped(
+    _OURS + PHONE_NAME, "a name of a-z, 0-9, _ and -, at most 32, not beginning with peer_ or retorno"
+)
+
+NodeName = Annotated[str, _text(_node_name)]
+TrunkName = Annotated[str, _text(_free(_node_name, ENDPOINTS))]
+PhoneName = Annotated[str, _text(_free(_phone_name, ENDPOINTS, EXTENSIONS))]
+MusicName = Annotated[str, _text(_free(_phone_name, CLASSES))]
 Number = Annotated[str, _text(_shaped(E164, 'a number with +, in quotes: "+551130001000"'))]
 NumberOrPhone = Annotated[
     str, _text(_shaped(f"{E164}|{PHONE_NAME}", "a number with +, in quotes, or the name of a phone"))

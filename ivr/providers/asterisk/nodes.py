@@ -25,6 +25,7 @@ from ivr.providers.asterisk.forms import (
     Folder,
     Here,
     Ip,
+    MusicName,
     Network,
     NodeName,
     Number,
@@ -34,6 +35,7 @@ from ivr.providers.asterisk.forms import (
     SecretName,
     SipUser,
     Source,
+    TrunkName,
     Web,
 )
 
@@ -218,10 +220,10 @@ class _File(Model):
     fallback: _Fallback | None = None
     languages: list[Lang] | None = Field(default=None, min_length=1)
     nodes: dict[NodeName, _Node] = Field(min_length=1)
-    trunks: dict[NodeName, _Trunk] = {}
+    trunks: dict[TrunkName, _Trunk] = {}
     outgoing: NodeName | None = None
     phones: dict[PhoneName, _Phone] = {}
-    music: dict[PhoneName, Folder] = {}
+    music: dict[MusicName, Folder] = {}
     http_timeout: Annotated[int, Field(ge=2, le=30)] | None = None
 
 
@@ -270,6 +272,14 @@ def _names(written: _File, site: Site, loaded: Loaded) -> Iterator[Problem]:
         if name in site.trunks:
             hint = "an endpoint of Asterisk has one name: rename one of them"
             yield loaded.problem(("phones", name), f'"{name}" is a trunk too', "two-of-a-name", hint=hint, key=True)
+    first: dict[str, str] = {}
+    for name in site.phones:
+        same = first.setdefault(name.replace("-", ""), name)
+        if same != name:
+            hint = f'Asterisk takes no notice of - in what is dialled, and "{same}" is there: rename one of them'
+            yield loaded.problem(
+                ("phones", name), f'"{name}" could not be dialled', "two-of-a-name", hint=hint, key=True
+            )
     if site.outgoing and site.outgoing not in site.trunks:
         yield _unknown(loaded, ("outgoing",), "trunk", site.outgoing, site.trunks)
     if site.fallback.startswith("+") and not site.outgoing:
