@@ -22,6 +22,7 @@ from ivr.providers.asterisk import passwords, standby
 from ivr.providers.asterisk.control import USER
 from ivr.providers.asterisk.files import AMI_WRITE, VERSION_CONTEXT, dialplan_version
 from ivr.providers.asterisk.link import AmiDown, AmiRefused, AmiTimeout, Link
+from ivr.providers.asterisk.modules import CALLS_NEED, SPARED
 from ivr.providers.asterisk.nodes import Node, Site, SiteError, read_site
 from ivr.providers.asterisk.registry import REGISTERED, Registry
 from ivr.speech.fitness import faults
@@ -144,6 +145,9 @@ def _asked(link: Link, settings: Settings, site: Site, node: Node) -> Findings:
     listed = link.act("ListCommands", {}, {}, ANSWER_S)
     yield from rights_of({name: text for name, text in listed.items() if "(Priv: " in text}, node.name)
     yield from core_of(link.act("CoreSettings", {}, {}, ANSWER_S), node)
+    yield from modules_of(_loaded(link), node.name)
+    yield from spool_of(_value(link, "ASTSPOOLDIR"), node)
+    yield from existing_of(site, node.name)
     version = f"DIALPLAN_EXISTS({VERSION_CONTEXT},{dialplan_version(site, node.name, settings)},1)"
     if _value(link, version) == "1":
         yield Finding(Level.OK, f"{node.name} runs the dialplan of this version")
@@ -171,6 +175,43 @@ def core_of(core: Mapping[str, str], node: Node) -> Findings:
         what = f"{node.name}: this Asterisk calls itself '{name}': its calls would not be known as this node's"
         advice = f"set `systemname = {node.name}` in asterisk.conf, or mend `ami:` of asterisk.yaml; restart Asterisk"
         yield Finding(Level.FAIL, what, advice)
+
+
+def modules_of(loaded: Mapping[str, bool], node: str) -> Findings:
+    """`loaded`: module -> whether this Asterisk has loaded it; empty when it cannot say so."""
+    if not loaded:
+        what = f"{node} cannot say which modules it has loaded, nor whether a machine has answered"
+        yield Finding(Level.WARN, what, "load func_module.so there (docs/asterisk.md, An existing PBX)")
+        return
+    if missing := [name for name in CALLS_NEED if not loaded.get(name)]:
+        advice = "install them and load them there (modules.conf): calls would end in the midst of the dialplan"
+        yield Finding(Level.FAIL, f"{node} has not loaded {', '.join(missing)}", advice)
+    else:
+        yield Finding(Level.OK, f"{node} has loaded every module that a call needs")
+    if spared := [name for name in SPARED if not loaded.get(name)]:
+        what = f"{node} has not loaded {', '.join(spared)}: `detect_machine` is always unsure there"
+        yield Finding(Level.WARN, what, "load it, if a queue says `detect_machine`")
+
+
+def spool_of(spool: str, node: Node) -> Findings:
+    """`spool`: where this Asterisk keeps what it records, in `retorno`."""
+    ours = node.recordings.parent
+    if spool and os.path.realpath(spool) != os.path.realpath(ours):
+        what = f"{node.name} records below {spool}, we look for recordings below {ours}: they would be kept for ever"
+        advice = f"set `astspooldir => {ours}` in asterisk.conf and restart Asterisk, or mend `home:` of asterisk.yaml"
+        yield Finding(Level.FAIL, what, advice)
+
+
+def existing_of(site: Site, node: str) -> Findings:
+    """What we did not make and nobody tells us of."""
+    trunks = [trunk.name for trunk in site.trunks.values() if trunk.existing and node in trunk.nodes]
+    phones = [phone.name for phone in site.phones.values() if phone.existing and phone.node == node]
+    if trunks or phones:
+        what = f"{node}: how {', '.join([*trunks, *phones])} are set up there is not known to us"
+        advice = (
+            "look there: direct_media=no, rtp_timeout (phones 30, trunks 60) and, on phones, device_state_busy_at=1"
+        )
+        yield Finding(Level.WARN, what, advice)
 
 
 def rights_of(commands: Mapping[str, str], node: str) -> Findings:
@@ -264,6 +305,15 @@ def beats_of(registry: Registry, nodes: Iterable[str], now_ms: int) -> Findings:
 
 def _value(link: Link, variable: str) -> str:
     return link.act("Getvar", {"Variable": variable}, {}, ANSWER_S).get("Value", "")
+
+
+def _loaded(link: Link) -> dict[str, bool]:
+    """Module -> whether it is loaded; empty when this Asterisk has no function to ask by."""
+    try:
+        asked = {name: _value(link, f"IFMODULE({name}.so)") for name in ("func_module", *CALLS_NEED, *SPARED)}
+    except AmiRefused:
+        return {}
+    return {name: value == "1" for name, value in asked.items()} if asked["func_module"] == "1" else {}
 
 
 def _user() -> str:

@@ -47,7 +47,9 @@ class House:
 
 def site_node(node: Node, **more: str) -> SiteNode:
     return SiteNode(
-        *(node.name, Address(*node.sip), node.rtp, Address(*node.ami), node.sounds, node.etc, "127.0.0.1"), **more
+        *(node.name, Address(*node.sip), node.rtp, Address(*node.ami), node.sounds, node.etc, "127.0.0.1"),
+        home=node.root,
+        **more,
     )
 
 
@@ -155,6 +157,14 @@ def test_the_check_sees_what_the_manager_s_user_may(house: House, write: str, sa
     with changed(house.nodes["node1"], "manager_retorno.conf", r"^write = .*$", f"write = {write}", "manager reload"):
         told = [one.what for one in house.findings() if one.level is Level.FAIL]
     assert any(re.search(said, what) for what in told), told
+
+
+def test_the_check_sees_that_recordings_are_elsewhere(house: House) -> None:
+    node = replace(house.site.nodes["node1"], home=None)
+    site = replace(house.site, nodes={**house.site.nodes, "node1": node})
+    told = [one.what for one in house.findings(site=site) if one.level is Level.FAIL]
+    spool = house.nodes["node1"].root / "spool"
+    assert [what.split(",")[0] for what in told] == [f"node1 records below {spool}"]
 
 
 def test_the_check_sees_another_dialplan(house: House) -> None:
@@ -390,7 +400,19 @@ def test_the_fragments_live_in_a_pbx_that_was_there_before(asterisk_binary: Path
             own_call.wait_hears(TALK_HZ)
             own_call.hang_up()
             own_call.wait_ended()
-            assert [one.level for one in check.manager_of(SETTINGS, site, site.nodes["pbx"])] == [Level.OK] * 4
+            found = list(check.manager_of(SETTINGS, site, site.nodes["pbx"]))
+            assert [one.what for one in found if one.level is not Level.OK] == [
+                "pbx: how 101 are set up there is not known to us"
+            ]
+            assert "pbx has loaded every module that a call needs" in [one.what for one in found]
+            node.cli("module unload func_curl.so")
+            assert "pbx has not loaded func_curl" in [
+                one.what for one in check.manager_of(SETTINGS, site, site.nodes["pbx"])
+            ]
+            node.cli("module load func_curl.so")
+            node.cli("module unload func_module.so")
+            told = [one.what for one in check.manager_of(SETTINGS, site, site.nodes["pbx"])]
+            assert "pbx cannot say which modules it has loaded, nor whether a machine has answered" in told
             call = desk.dial("700").wait_up()
             call.wait_matches(node.sounds / "retorno" / "one-moment-en.ulaw")  # no web server here
             call.hang_up()

@@ -12,7 +12,8 @@ from ivr.cli.run import nodes_here, parts_of
 from ivr.config import Settings, load
 from ivr.errors import ConfigError
 from ivr.providers.asterisk.forms import Address
-from ivr.providers.asterisk.nodes import EVERYWHERE, Node, Site, Trunk, load_site
+from ivr.providers.asterisk.modules import CALLS_NEED, SPARED
+from ivr.providers.asterisk.nodes import EVERYWHERE, Node, Phone, Site, Trunk, load_site
 from ivr.speech import tones
 
 SECRET = "a secret long enough to be believed in"
@@ -101,6 +102,51 @@ def test_version_and_name_of_an_asterisk(version: str, name: str, levels: list[L
 )
 def test_phones(states: dict[str, str], told: list[tuple[Level, str]]) -> None:
     assert [(one.level, one.what) for one in check.phones_of(states, "node1")] == told
+
+
+LOADED = dict.fromkeys((*CALLS_NEED, *SPARED), True)
+
+
+@pytest.mark.parametrize(
+    ("loaded", "told"),
+    [
+        (LOADED, [(Level.OK, "node1 has loaded every module that a call needs")]),
+        ({**LOADED, "func_curl": False}, [(Level.FAIL, "node1 has not loaded func_curl")]),
+        (
+            {**LOADED, "app_amd": False},
+            [
+                (Level.OK, "node1 has loaded every module that a call needs"),
+                (Level.WARN, "node1 has not loaded app_amd: `detect_machine` is always unsure there"),
+            ],
+        ),
+        ({}, [(Level.WARN, "node1 cannot say which modules it has loaded, nor whether a machine has answered")]),
+    ],
+)
+def test_modules(loaded: dict[str, bool], told: list[tuple[Level, str]]) -> None:
+    assert [(one.level, one.what) for one in check.modules_of(loaded, "node1")] == told
+
+
+def test_recordings_that_lie_where_nobody_looks_are_told(tmp_path: Path) -> None:
+    assert list(check.spool_of("/var/spool/asterisk", NODE)) == []
+    assert list(check.spool_of("", NODE)) == []  # it did not say
+    (tmp_path / "spool").symlink_to("/var/spool/asterisk")
+    assert list(check.spool_of(str(tmp_path / "spool"), NODE)) == []
+    found = only(check.spool_of("/srv/pbx/spool", NODE))
+    assert (found.level, found.what) == (
+        Level.FAIL,
+        "node1 records below /srv/pbx/spool, we look for recordings below /var/spool/asterisk: they would be kept for ever",
+    )
+
+
+def test_what_the_pbx_had_before_is_to_be_looked_at_by_hand() -> None:
+    phones = {"101": Phone("101", "node1", existing=True), "ana": Phone("ana", "node1")}
+    trunks = {"old": Trunk("old", Address("10.0.0.8", 5060), nodes=("node1",), existing=True)}
+    site = Site(webs=("http://x",), nodes={"node1": NODE}, phones=phones, trunks=trunks)
+    found = only(check.existing_of(site, "node1"))
+    assert (found.level, "old, 101 are set up" in found.what, "ana" in found.what) == (Level.WARN, True, False)
+    for setting in ("direct_media", "rtp_timeout", "device_state_busy_at"):
+        assert setting in found.advice
+    assert list(check.existing_of(site, "node2")) == []
 
 
 @pytest.mark.parametrize(

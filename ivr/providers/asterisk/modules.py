@@ -77,3 +77,18 @@ MODULES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
         ),
     ),
 )
+
+SPARED: Final = ("app_amd", "func_module")
+"""Without these calls go on, and whether a machine has answered is never known."""
+
+
+def _of(*subjects: str) -> tuple[str, ...]:
+    return tuple(name for subject, names in MODULES if subject in subjects for name in names if name not in SPARED)
+
+
+CALLS_NEED: Final = (
+    *_of("keys and the web", "manager", "dialplan"),
+    *("res_pjsip_header_funcs", "res_rtp_asterisk", "codec_ulaw", "codec_alaw", "format_pcm", "format_wav"),
+    *("bridge_simple", "bridge_builtin_features"),
+)
+"""What no call can do without, whatever else a PBX has loaded."""
