@@ -20,7 +20,7 @@ from ivr.cli import asterisk_check
 from ivr.cli.findings import tell
 from ivr.config import Settings, load
 from ivr.errors import ConfigError
-from ivr.providers.asterisk import control, files, passwords, standby
+from ivr.providers.asterisk import control, files, music, passwords, standby
 from ivr.providers.asterisk.ahead import keep_ahead, keep_tidy
 from ivr.providers.asterisk.nodes import Node, Site
 from ivr.providers.asterisk.recordings import keep_swept
@@ -58,6 +58,10 @@ def config(out: Path, node: str, fragments: bool, sounds: Path | None, show_pass
     settings = load()
     site = site_of(settings)
     name = chosen(settings, site, node)
+    if not sounds:  # else the files are for another machine
+        for kind, folder in site.music.items():
+            if why := music.fault(folder):
+                raise click.ClickException(f"music {kind}: {why}: {music.advice(folder)}")
     made = files.fragments(site, name, settings) if fragments else files.generate(site, name, settings)
     try:
         files.write(made, out)

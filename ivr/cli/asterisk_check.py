@@ -18,7 +18,7 @@ from ivr import redis_server
 from ivr.cli.findings import Finding, Findings, Level
 from ivr.clock import SystemClock
 from ivr.config import Settings
-from ivr.providers.asterisk import passwords, standby
+from ivr.providers.asterisk import music, passwords, standby
 from ivr.providers.asterisk.control import USER
 from ivr.providers.asterisk.files import AMI_WRITE, VERSION_CONTEXT, dialplan_version
 from ivr.providers.asterisk.link import AmiDown, AmiRefused, AmiTimeout, Link
@@ -52,6 +52,7 @@ def examine(settings: Settings) -> Findings:
     for node in site.nodes.values():
         if settings.asterisk_node in ("", node.name):
             yield from sounds_of(settings, node)
+            yield from music_of(site, node)
             yield from recordings_of(node)
             yield from manager_of(settings, site, node)
     yield from control_of(settings, site)
@@ -98,6 +99,15 @@ def sounds_of(settings: Settings, node: Node) -> Findings:
     missing = [name for name in ("missing.ulaw", "wait", "music") if not (node.sounds / standby.FOLDER / name).exists()]
     if missing:
         yield Finding(Level.FAIL, f"{node.name} has nothing to say when no web server answers", f"run {GENERATE}")
+
+
+def music_of(site: Site, node: Node) -> Findings:
+    """Whether there is something to play in each class of asterisk.yaml, if the node is of this machine."""
+    for kind, folder in site.music.items() if node.sounds.exists() else ():
+        if why := music.fault(folder):
+            yield Finding(
+                Level.FAIL, f"{node.name}: who holds with the music {kind} hears nothing: {why}", music.advice(folder)
+            )
 
 
 def recordings_of(node: Node) -> Findings:

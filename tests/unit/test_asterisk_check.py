@@ -208,6 +208,19 @@ def test_a_node_of_this_machine_that_has_nothing_to_say_alone_is_told(tmp_path: 
     assert [one.level for one in check.sounds_of(settings, node)] == [Level.OK]
 
 
+def test_music_that_the_node_cannot_play_is_told(tmp_path: Path) -> None:
+    node = Node("one", Address("127.0.0.1", 5060), sounds=tmp_path / "sounds")
+    site = Site(webs=("http://x",), nodes={"one": node}, music={"jazz": tmp_path / "jazz"})
+    assert list(check.music_of(site, node)) == []  # another machine's
+    node.sounds.mkdir()
+    found = only(check.music_of(site, node))
+    assert (found.level, "the music jazz hears nothing" in found.what) == (Level.FAIL, True)
+    assert "sox " in found.advice
+    (tmp_path / "jazz").mkdir()
+    (tmp_path / "jazz" / "a.ulaw").write_bytes(tones.earcon())
+    assert list(check.music_of(site, node)) == []
+
+
 TWO = """version: 1
 webs: [http://127.0.0.1:8000]
 nodes:

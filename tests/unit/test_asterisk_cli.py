@@ -80,6 +80,24 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, env: dict[str, 
     assert "Traceback" not in done.output
 
 
+def test_music_that_cannot_be_played_is_refused(tmp_path: Path, env: dict[str, str]) -> None:
+    out = ("config", "--out", str(tmp_path / "etc"))
+    text = ONE + f"music: {{jazz: {tmp_path}/jazz}}\n"
+    for said in ("No such file", "it is empty", "(.mp3)"):
+        done = run(tmp_path, env, text, *out)
+        assert done.exit_code == 1
+        assert said in done.output
+        assert f"sox music.mp3 -r 8000 -b 16 -c 1 {tmp_path}/jazz/music.wav" in done.output
+        assert not (tmp_path / "etc").exists()
+        if said == "it is empty":
+            (tmp_path / "jazz" / "a.mp3").write_bytes(b"ID3")
+        (tmp_path / "jazz").mkdir(exist_ok=True)
+    elsewhere = (*out, "--sounds", str(tmp_path / "for-another-machine"))
+    assert run(tmp_path, env, text, *elsewhere).exit_code == 0
+    (tmp_path / "jazz" / "a.ulaw").write_bytes(b"\xff" * 8000)
+    assert run(tmp_path, env, text, *out).exit_code == 0
+
+
 def test_a_wrong_file_is_told_with_its_lines(tmp_path: Path, env: dict[str, str]) -> None:
     done = run(tmp_path, env, ONE.replace("5060", "x"), "config", "--out", str(tmp_path / "etc"))
     assert done.exit_code == 1
