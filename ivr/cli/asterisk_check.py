@@ -163,6 +163,9 @@ def _asked(link: Link, settings: Settings, site: Site, node: Node) -> Findings:
         yield Finding(Level.OK, f"{node.name} runs the dialplan of this version")
     else:
         yield Finding(Level.FAIL, f"{node.name} runs another dialplan than ours", f"run {GENERATE}")
+    if site.fallback_goto and _value(link, f"DIALPLAN_EXISTS({site.fallback_goto})") != "1":
+        what = f"{node.name} has no {site.fallback_goto}, where callers go when no web server answers"
+        yield Finding(Level.FAIL, what, f"add it to its dialplan, or mend `fallback:` and run {GENERATE}")
     names = [phone.name for phone in site.phones.values() if phone.node == node.name]
     yield from phones_of({name: _value(link, f"DEVICE_STATE(PJSIP/{name})") for name in names}, node.name)
     names = [trunk.name for trunk in site.trunks.values() if node.name in trunk.nodes]

@@ -18,7 +18,7 @@ from ivr.cli import asterisk_check as check
 from ivr.cli.findings import Finding, Level
 from ivr.config import Settings
 from ivr.providers.asterisk import files, passwords, standby
-from ivr.providers.asterisk.forms import Address
+from ivr.providers.asterisk.forms import Address, Place
 from ivr.providers.asterisk.nodes import Node as SiteNode
 from ivr.providers.asterisk.nodes import Phone, Site, Trunk
 from ivr.speech.engine import Engine
@@ -379,7 +379,7 @@ def test_the_fragments_live_in_a_pbx_that_was_there_before(asterisk_binary: Path
         webs=("http://127.0.0.1:9",),
         nodes={"pbx": replace(site_node(node), address="")},
         phones={"101": Phone("101", "pbx", existing=True)},
-        fallback="101",
+        fallback_goto=Place("from-internal", "600"),
         languages=("en",),
     )
     all_files = files.generate(site, "pbx", SETTINGS)
@@ -415,7 +415,11 @@ def test_the_fragments_live_in_a_pbx_that_was_there_before(asterisk_binary: Path
             assert "pbx cannot say which modules it has loaded, nor whether a machine has answered" in told
             call = desk.dial("700").wait_up()
             call.wait_matches(node.sounds / "retorno" / "one-moment-en.ulaw")  # no web server here
+            call.wait_hears(TALK_HZ, patience_s=30)  # it goes where the fallback leads
             call.hang_up()
+            away = replace(site, fallback_goto=Place("from-internal", "601"))
+            told = [one.what for one in check.manager_of(SETTINGS, away, site.nodes["pbx"])]
+            assert "pbx has no from-internal,601,1, where callers go when no web server answers" in told
     finally:
         node.close()
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ivr.config import Settings
 from ivr.providers.asterisk import files, passwords
 from ivr.providers.asterisk.files import FRAGMENTS, UnfitValue, dialplan_version, fragments, generate, write
-from ivr.providers.asterisk.forms import Address
+from ivr.providers.asterisk.forms import Address, Place
 from ivr.providers.asterisk.modules import MODULES
 from ivr.providers.asterisk.nodes import EVERYWHERE, Node, Phone, Site, Trunk
 
@@ -238,6 +238,18 @@ def test_the_dialplan_s_version_changes_with_the_dialplan_and_stands_in_it() -> 
     assert f"[retorno-version]\nexten => {version},1,Hangup()\n" in text
     assert dialplan_version(replace(SITE, webs=SITE.webs[:1]), "node1", SETTINGS) != version
     assert dialplan_version(replace(SITE, music={"x": Path("/x")}), "node1", SETTINGS) == version
+
+
+def test_a_caller_whom_no_web_server_answers_is_sent_where_the_fallback_says() -> None:
+    def giveup(site: Site) -> str:
+        text = generate(site, "node1", SETTINGS)["extensions_retorno.conf"]
+        return re.search(r"^exten => giveup,.*?Hangup", text, re.MULTILINE | re.DOTALL)[0]  # type: ignore[index]
+
+    assert "Dial(PJSIP/ana,45," in giveup(SITE)
+    place = giveup(replace(SITE, fallback="", fallback_goto=Place("from-internal", "600")))
+    assert " same => n,GotoIf(${DIALPLAN_EXISTS(from-internal,600,1)}?from-internal,600,1)\n" in place
+    assert "Dial(" not in place
+    assert "RT_JOINED=fallback" not in giveup(replace(SITE, fallback=""))
 
 
 def test_passwords_come_from_the_secret_and_differ_by_purpose() -> None:

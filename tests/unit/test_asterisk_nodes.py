@@ -119,6 +119,44 @@ def test_the_fallback_is_dialled_from_where_the_caller_is(fallback: str, node: s
     assert site.fallback_dial(node) == dialled
 
 
+@pytest.mark.parametrize(
+    ("goto", "place"),
+    [
+        ("from-internal,600", "from-internal,600,1"),
+        ("ext-queues,+551130001000,3", "ext-queues,+551130001000,3"),
+        ("MyContext_2,desk-1", "MyContext_2,desk-1,1"),
+    ],
+)
+def test_a_fallback_may_be_a_place_in_the_dialplan_of_the_pbx(goto: str, place: str) -> None:
+    site = site_of(WRITTEN.replace('dial: "+551130001000"', f'goto: "{goto}"', 1))
+    assert (str(site.fallback_goto), site.fallback_dial("node1")) == (place, "")
+
+
+@pytest.mark.parametrize(
+    "goto",
+    [
+        *(
+            "600",
+            "a,b,c,d",
+            "retorno,ask",
+            "retorno-in,1",
+            "a;b,1",
+            "a,${X}",
+            "a,_X.",
+            "a,1,0",
+            "a,1,n",
+            "a, 1",
+            "a b,1",
+        ),
+        *(",", "é,1", "a,", "[a],1", "a,1)", "a,1?b", "a,1:b", "a|b,1", "a" * 65 + ",1", "a,1\\n"),
+    ],
+)
+def test_no_place_in_a_dialplan(goto: str) -> None:
+    (found,) = told(WRITTEN.replace('dial: "+551130001000"', f'goto: "{goto}"', 1))
+    assert found.startswith("4:18: ")
+    assert "expected context,extension or context,extension,priority of your dialplan" in found
+
+
 def test_there_is_no_fallback_on_a_node_without_the_trunk() -> None:
     written = WRITTEN.replace("codecs: [alaw]}", "codecs: [alaw], nodes: [node2]}")
     assert site_of(written).fallback_dial("node1") == ""
@@ -160,6 +198,12 @@ def test_every_mistake_of_form_is_told_at_once_and_at_its_place() -> None:
         ("outgoing: carrier", "outgoing: carier", '20:11: no trunk is named "carier"; did you mean "carrier"?'),
         ("outgoing: carrier\n", "", "3:18: no trunk leads to that number; expected `outgoing:`"),
         ('dial: "+551130001000"', "dial: anna", '3:18: no phone is named "anna"'),
+        (
+            'dial: "+551130001000"',
+            'dial: ana, goto: "a,1"',
+            "3:1: a fallback leads to one place; expected `dial:` with",
+        ),
+        ('{dial: "+551130001000"}', "{}", "3:1: a fallback leads to one place; expected `dial:` with"),
         ("  ana:", "  carrier:", '22:3: "carrier" is a trunk too; an endpoint of Asterisk has one name'),
         ("  ana:", "  peer_x:", '22:3: "peer_x" cannot stand here'),
         ("  ana:", "  retorno1:", '22:3: "retorno1" cannot stand here'),

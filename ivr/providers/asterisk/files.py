@@ -155,6 +155,7 @@ def _dialplan_values(site: Site, node: Node, settings: Settings) -> dict[str, An
         "webhook_key": passwords.webhook(settings, node.name),
         "fallback": site.fallback_dial(node.name),
         "gave_up": GAVE_UP,
+        "fallback_goto": site.fallback_goto,
         "accounts": sorted({_account(t) for t in site.trunks.values() if t.register and node.name in t.nodes}),
         "languages": site.languages,
         "http_timeout": site.http_timeout,

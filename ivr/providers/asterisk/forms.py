@@ -42,6 +42,18 @@ class Address:
         return f"{self.host}:{self.port}"
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the dialplan of the PBX around us, as Goto() has it."""
+
+    context: str
+    exten: str
+    priority: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.context},{self.exten},{self.priority}"
+
+
 def _text(read: Callable[[str], Any]) -> BeforeValidator:
     """Reads one value by `read`; a list or a mapping is none."""
 
@@ -140,6 +152,13 @@ def _folder(value: str) -> Path:
     return Path(value)
 
 
+def _place(value: str) -> Place:
+    form = 'context,extension or context,extension,priority of your dialplan, in quotes: "from-internal,600"'
+    _shaped(r"(?!retorno)[A-Za-z0-9_-]{1,64},[A-Za-z0-9+][A-Za-z0-9_+-]{0,63}(,[1-9][0-9]{0,3})?", form)(value)
+    context, exten, *priority = value.split(",")
+    return Place(context, exten, int(priority[0]) if priority else 1)
+
+
 def _web(value: str) -> str:
     form = "how a node reaches our web server, as http://127.0.0.1:8000"
     return _shaped(rf"https?://{_HOST}(:[0-9]{{1,5}})?(/[A-Za-z0-9_-]+)*", form)(value.rstrip("/"))
@@ -166,5 +185,6 @@ Ports = Annotated[tuple[int, int], _text(_ports)]
 Ip = Annotated[str, _text(_ip)]
 Network = Annotated[str, _text(_network)]
 Source = Annotated[str, _text(_source)]
+Goto = Annotated[Place, _text(_place)]
 Folder = Annotated[Path, _text(_folder)]
 Web = Annotated[str, _text(_web)]

@@ -23,6 +23,7 @@ from ivr.providers.asterisk.forms import (
     Address,
     Far,
     Folder,
+    Goto,
     Here,
     Ip,
     MusicName,
@@ -31,6 +32,7 @@ from ivr.providers.asterisk.forms import (
     Number,
     NumberOrPhone,
     PhoneName,
+    Place,
     Ports,
     SecretName,
     SipUser,
@@ -118,6 +120,7 @@ class Site:
     outgoing: str = ""  # the trunk for +E.164; empty: none
     phones: Mapping[str, Phone] = field(default_factory=dict)
     fallback: str = ""  # +E.164 or a phone, where a caller goes when no web server answers; empty: nowhere
+    fallback_goto: Place | None = None  # the same in the PBX around us; there is one of the two, or none
     languages: tuple[str, ...] = ("pt-BR", "en", "es")
     music: Mapping[str, Path] = field(default_factory=dict)  # class -> folder; `default` is made by us if not here
     http_timeout: int = 6  # seconds that a node waits for a web server
@@ -177,7 +180,8 @@ Seconds = Annotated[int, Field(ge=0, le=3600)]
 
 
 class _Fallback(Model):
-    dial: NumberOrPhone
+    dial: NumberOrPhone | None = None
+    goto: Goto | None = None
 
 
 class _Node(Model):
@@ -234,7 +238,8 @@ def _site(written: _File) -> Site:
         nodes={name: Node(name=name, **_said(node, *_Node.model_fields)) for name, node in written.nodes.items()},
         trunks={name: _trunk(name, trunk, tuple(written.nodes)) for name, trunk in written.trunks.items()},
         phones={name: Phone(name=name, **_said(phone, *_Phone.model_fields)) for name, phone in written.phones.items()},
-        fallback=written.fallback.dial if written.fallback else "",
+        fallback=(written.fallback.dial if written.fallback else None) or "",
+        fallback_goto=written.fallback.goto if written.fallback else None,
         music=dict(written.music),
         **said,
     )
@@ -282,6 +287,9 @@ def _names(written: _File, site: Site, loaded: Loaded) -> Iterator[Problem]:
             )
     if site.outgoing and site.outgoing not in site.trunks:
         yield _unknown(loaded, ("outgoing",), "trunk", site.outgoing, site.trunks)
+    if written.fallback and bool(written.fallback.dial) == bool(written.fallback.goto):
+        hint = "expected `dial:` with a phone or a number, or `goto:` with a place in your dialplan"
+        yield loaded.problem(("fallback",), "a fallback leads to one place", "no-fallback", hint=hint, key=True)
     if site.fallback.startswith("+") and not site.outgoing:
         hint = "expected `outgoing:` with the name of a trunk, or a phone to dial"
         yield loaded.problem(("fallback", "dial"), "no trunk leads to that number", "no-trunk", hint=hint)
