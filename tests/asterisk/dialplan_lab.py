@@ -28,7 +28,7 @@ from ivr.providers.asterisk.nodes import Node as SiteNode
 
 SETTINGS = Settings(secret_key="a secret key of the dialplan's tests, forty chars")
 MUSIC_HZ, WAIT_HZ, ONE_MOMENT_HZ, FALLBACK_HZ, SORRY_HZ = 440, 1250, 350, 500, 550
-MISSING_HZ, RING_HZ, BEEP_HZ = 430, 430, 1000  # 425 Hz, as the phones tell it
+MISSING_HZ, RING_HZ, BEEP_HZ = 650, 430, 1000  # ringing is 425 Hz, as the phones tell it
 SILENT_S = 1.2  # how long the music for slow steps is silent at first
 
 Form = Mapping[str, str]
@@ -216,6 +216,7 @@ class Lab:
         (folder / "retorno" / "music" / "a.ulaw").write_bytes(tone(MUSIC_HZ, 3))
         quiet = b"\xff" * int(8000 * SILENT_S)
         (folder / "retorno" / "wait" / "a.ulaw").write_bytes(quiet + tone(WAIT_HZ, 30))
+        (folder / "retorno" / "missing.ulaw").write_bytes(tone(MISSING_HZ, 0.3))
         for lang in self.site.languages:
             (folder / "retorno" / f"one-moment-{lang}.ulaw").write_bytes(tone(ONE_MOMENT_HZ, 0.3))
             (folder / "retorno" / f"fallback-{lang}.ulaw").write_bytes(tone(FALLBACK_HZ, 0.3))

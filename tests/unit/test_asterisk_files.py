@@ -17,6 +17,7 @@ from ivr.providers.asterisk.files import FRAGMENTS, UnfitValue, dialplan_version
 from ivr.providers.asterisk.forms import Address, Place
 from ivr.providers.asterisk.modules import MODULES
 from ivr.providers.asterisk.nodes import EVERYWHERE, Node, Phone, Site, Trunk
+from ivr.speech import tones
 
 SETTINGS = Settings(secret_key="k" * 40, secrets={"carrier": "s3cret"})
 SITE = Site(
@@ -250,6 +251,13 @@ def test_a_caller_whom_no_web_server_answers_is_sent_where_the_fallback_says() -
     assert " same => n,GotoIf(${DIALPLAN_EXISTS(from-internal,600,1)}?from-internal,600,1)\n" in place
     assert "Dial(" not in place
     assert "RT_JOINED=fallback" not in giveup(replace(SITE, fallback=""))
+
+
+def test_a_missing_sound_never_sounds_like_a_busy_line() -> None:
+    text = generate(SITE, "node1", SETTINGS)["extensions_retorno.conf"]
+    missing = re.search(r"^exten => missing,.*?Return", text, re.MULTILINE | re.DOTALL)[0]  # type: ignore[index]
+    assert "Playback(/var/lib/retorno/sounds/retorno/missing)" in missing
+    assert set(re.findall(r"!([1-9]\d*)/", missing)) == {f"{hertz:.0f}" for hertz, _ in tones._TONES if hertz}
 
 
 def test_passwords_come_from_the_secret_and_differ_by_purpose() -> None:
