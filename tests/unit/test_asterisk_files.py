@@ -253,6 +253,15 @@ def test_a_caller_whom_no_web_server_answers_is_sent_where_the_fallback_says() -
     assert "RT_JOINED=fallback" not in giveup(replace(SITE, fallback=""))
 
 
+def test_what_a_call_may_read_before_it_is_set_begins_empty() -> None:
+    """Else it would be read from the globals, which whoever has the manager's secret may write."""
+    text = generate(SITE, "node1", SETTINGS)["extensions_retorno.conf"]
+    begins = re.findall(r"MSet\((.*)\)", text)
+    assert len(begins) == 2  # whoever calls us, whom we call
+    for variables in begins:
+        assert {"RT_MUSIC=", "RT_RECORDING=", "RT_JOINED=", "RT_FROM=", "RETORNO_ATTEMPT="} <= set(variables.split(","))
+
+
 def test_a_missing_sound_never_sounds_like_a_busy_line() -> None:
     text = generate(SITE, "node1", SETTINGS)["extensions_retorno.conf"]
     missing = re.search(r"^exten => missing,.*?Return", text, re.MULTILINE | re.DOTALL)[0]  # type: ignore[index]
