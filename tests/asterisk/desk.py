@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 @dataclass
 class Desk:
-    """One line of the company: a number, a flow, a queue; agents `a` and `b`, and `f`, whose phone is at another node if there is
-    one; a supervisor `s`; and a customer who calls it."""
+    """One line of the company: a number, a flow, a queue; agents `a` and `b`, `k`, whose phone is called by a number that keys can
+    dial, and `f`, whose phone is at another node if there is one; a supervisor `s`; and a customer who calls it."""
 
     company: Company
     name: str
@@ -65,6 +65,10 @@ class Desk:
         nodes = list(self.company.nodes.values())
         return nodes[(self.place + 1) % len(nodes)] if who == "f" else self.node
 
+    def phone_of(self, who: str) -> str:
+        """The name of an agent's phone, and his own."""
+        return f"72{self.place:02}" if who == "k" else f"{self.queue}-{who}"
+
     # Calls
 
     def dial(self, number: str = "", speaking: bool = True) -> Call:
@@ -96,7 +100,7 @@ class Desk:
 
     def phone(self, who: str = "a", behaviour: Behaviour | None = None, lines: int = 1) -> Phone:
         """A desk phone, registered. It answers at once unless told otherwise, and takes so many calls."""
-        name = f"{self.queue}-{who}"
+        name = self.phone_of(who)
         secret = passwords.phone(self.company.settings, name)
         how = behaviour or Answer()
         node = self.node_of(who)
@@ -121,7 +125,7 @@ class Desk:
         until(lambda: self.agent_of(who).state in at_work, f"agent {who} is at work", self.told, every_s=0.03)
 
     def agent_of(self, who: str = "a") -> Agent:
-        name = f"{self.queue}-{who}"
+        name = self.phone_of(who)
         return next(agent for agent in self.company.parts.line.agents() if agent.id == name)
 
     def agent_is(self, state: AgentState, who: str = "a", reason: str | None = None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from company import AGENT, CUSTOMER, MUSIC, OTHER_AGENT, SUPERVISOR, Desk, has_tone, tone_share
-from rig import Call, until
+from rig import Call, Phone, Ring, until
 from stories import Told, story, tell_all
 
 from callback.model import AgentState
@@ -138,6 +138,172 @@ def test_an_agent_asks_a_colleague_first_and_then_hands_the_customer_over(desk: 
     desk.hears(customer, "rate")
     desk.entry_is("completed")
     desk.agent_is(AgentState.READY, "b")
+
+
+# The same by keys, from a telephone that has no others
+
+
+def asks_by_keys(desk: Desk, customer: Call, agent: Call) -> Call:
+    """`*2` and the colleague's extension: his telephone rings, and the customer hears music."""
+    colleague = desk.agent("k", Ring(), queue=desk.other_queue)
+    return press_colleague(desk, customer, agent, colleague)
+
+
+def press_colleague(desk: Desk, customer: Call, agent: Call, colleague: Phone) -> Call:
+    agent.press("*2")
+    customer.wait_hears(MUSIC)
+    agent.press(desk.phone_of("k"))
+    return colleague.wait_call()
+
+
+def consults(customer: Call, agent: Call, other: Call) -> None:
+    """The colleague answers, and speaks with the agent; the customer hears neither."""
+    other.answer().say(OTHER_AGENT)
+    agent.wait_hears(OTHER_AGENT)
+    other.wait_hears(AGENT)
+    assert customer.hears(MUSIC)
+
+
+def talks_with_the_colleague(desk: Desk, customer: Call, other: Call) -> None:
+    """And the line knows: the agent is ready for the next one, the colleague is not, and the talk is his until he hangs up."""
+    desk.both_talk(customer, other, "b")
+    desk.agent_is(AgentState.ON_CALL, "k")
+    desk.agent_is(AgentState.READY)
+    assert [event.agent for event in desk.events("handed_over")] == [desk.phone_of("k")]
+    assert desk.entry().state == "connected"
+    other.hang_up()
+    desk.hears(customer, "rate")
+    desk.entry_is("completed")
+    desk.agent_is(AgentState.READY, "k")
+
+
+@story()
+def test_the_keys_of_an_attended_transfer_and_hanging_up_hand_the_customer_over(desk: Desk) -> None:
+    customer, agent = talk(desk)
+    other = asks_by_keys(desk, customer, agent)
+    consults(customer, agent, other)
+    agent.hang_up()
+    talks_with_the_colleague(desk, customer, other)
+
+
+@story()
+def test_the_same_keys_again_hand_the_customer_over_as_well(desk: Desk) -> None:
+    customer, agent = talk(desk)
+    other = asks_by_keys(desk, customer, agent)
+    consults(customer, agent, other)
+    agent.press("*2")
+    agent.wait_ended()
+    talks_with_the_colleague(desk, customer, other)
+
+
+@story()
+def test_an_agent_who_speaks_with_both_hands_over_when_he_leaves_them(desk: Desk) -> None:
+    customer, agent = talk(desk)
+    other = asks_by_keys(desk, customer, agent)
+    consults(customer, agent, other)
+    agent.press("*3")
+    customer.wait_hears(OTHER_AGENT)
+    customer.hush()
+    other.wait_hears(AGENT)
+    desk.agent_is(AgentState.ON_CALL)
+    assert desk.events("handed_over") == []
+    agent.hang_up()
+    customer.say(CUSTOMER)
+    talks_with_the_colleague(desk, customer, other)
+
+
+@story()
+def test_an_agent_speaks_now_with_the_one_and_now_with_the_other(desk: Desk) -> None:
+    customer, agent = talk(desk)
+    other = asks_by_keys(desk, customer, agent)
+    consults(customer, agent, other)
+    agent.press("*4")
+    desk.both_talk(customer, agent)
+    other.wait_hears(MUSIC)
+    agent.press("*4")
+    other.wait_hears(AGENT, time.monotonic())
+    customer.wait_hears(MUSIC)
+    agent.hang_up()
+    talks_with_the_colleague(desk, customer, other)
+
+
+@story()
+def test_a_colleague_who_does_not_answer_is_given_up_and_may_be_asked_again(desk: Desk) -> None:
+    customer, agent = talk(desk)
+    other = asks_by_keys(desk, customer, agent)
+    agent.press("*1")
+    desk.both_talk(customer, agent)
+    assert other.wait_ended().how == "cancelled"
+    desk.agent_is(AgentState.READY, "k")
+    again = press_colleague(desk, customer, agent, other.phone)
+    consults(customer, agent, again)
+    agent.hang_up()
+    talks_with_the_colleague(desk, customer, again)
+
+
+@story()
+def test_a_colleague_who_refuses_leaves_the_customer_with_the_agent(desk: Desk) -> None:
+    customer, agent = talk(desk)
+    asks_by_keys(desk, customer, agent).reject(603)
+    stays_with_the_agent(desk, customer, agent)
+
+
+@story()
+def test_a_colleague_who_says_no_and_hangs_up_leaves_the_customer_with_the_agent(desk: Desk) -> None:
+    customer, agent = talk(desk)
+    other = asks_by_keys(desk, customer, agent)
+    consults(customer, agent, other)
+    other.hang_up()
+    stays_with_the_agent(desk, customer, agent)
+
+
+@story()
+def test_the_keys_of_nobodys_telephone_lead_back_to_the_customer(desk: Desk) -> None:
+    customer, agent = talk(desk)
+    agent.press("*2")
+    customer.wait_hears(MUSIC)
+    agent.press("7999")
+    stays_with_the_agent(desk, customer, agent)
+
+
+def stays_with_the_agent(desk: Desk, customer: Call, agent: Call) -> None:
+    desk.both_talk(customer, agent)
+    desk.agent_is(AgentState.ON_CALL)
+    assert desk.events("handed_over", "transferred", "completed") == []
+    agent.hang_up()
+    desk.hears(customer, "rate")
+    desk.entry_is("completed")
+
+
+@story()
+def test_an_agent_who_hangs_up_before_the_colleague_has_answered_sends_the_customer_to_him(desk: Desk) -> None:
+    """As #1 does: the colleague hears who it is, and the customer keeps his place should he not take him."""
+    customer, agent = talk(desk)
+    entry = desk.entry()
+    asked = asks_by_keys(desk, customer, agent)
+    agent.hang_up()
+    assert asked.wait_ended().how == "cancelled"
+    call = asked.phone.wait_call()
+    moved = desk.entry()
+    assert (moved.id, moved.score, moved.skills) == (entry.id, entry.score, (f"agent:{desk.phone_of('k')}",))
+    call.answer()
+    desk.talk_at(call, "b")
+    desk.both_talk(customer, call, "b")
+    desk.agent_is(AgentState.READY)
+    assert {event.data["by"] for event in desk.events("transferred")} == {f"{desk.queue}-a"}
+
+
+@story()
+def test_a_customer_who_hangs_up_meanwhile_leaves_the_two_to_talk(desk: Desk) -> None:
+    customer, agent = talk(desk)
+    other = asks_by_keys(desk, customer, agent)
+    consults(customer, agent, other)
+    customer.hang_up()
+    desk.entry_is("completed")
+    agent.wait_hears(OTHER_AGENT, time.monotonic() + 0.5)
+    other.hang_up()
+    agent.wait_ended()
+    desk.agent_is(AgentState.READY)
 
 
 # Recording

@@ -95,6 +95,8 @@ def test_a_phone_is_free_in_use_or_gone(said: Mapping[str, str], state: str) -> 
 TRANSFER = {
     "Event": "AttendedTransfer",
     "Result": "Success",
+    "OrigTransfererUniqueid": "a1-a",
+    "SecondTransfererUniqueid": "node1-1.8",
     "TransfereeChannel": "PJSIP/carrier-0000001a",
     "TransfereeUniqueid": "node1-1.5",
     "TransferTargetChannel": "PJSIP/bia-silva-0000001f",
@@ -138,10 +140,75 @@ def test_a_colleague_at_another_node_is_called_what_was_dialled(
         {"Result": "Fail"},
         {"TransferTargetUniqueid": ""},
         {"TransfereeUniqueid": ""},
+        {"SecondTransfererUniqueid": "a1-a"},  # by keys
     ],
 )
 def test_a_transfer_that_did_not_bring_two_together_hands_nobody_over(wrong: Mapping[str, str]) -> None:
     assert events.hand_overs({**TRANSFER, **wrong}) == ()
+
+
+@pytest.mark.parametrize(
+    ("seen", "by_keys", "of_three"),
+    [
+        ({}, False, False),
+        ({"SecondTransfererUniqueid": "a1-a"}, True, False),
+        ({"SecondTransfererUniqueid": "a1-a", "DestType": "Threeway"}, True, True),
+        ({"SecondTransfererUniqueid": "a1-a", "Result": "Fail"}, False, False),
+        ({"OrigTransfererUniqueid": "", "SecondTransfererUniqueid": ""}, False, False),
+    ],
+)
+def test_who_presses_keys_has_one_call(seen: Mapping[str, str], by_keys: bool, of_three: bool) -> None:
+    transfer = {**TRANSFER, **seen}
+    assert (events.by_keys(transfer), events.of_three(transfer)) == (by_keys, of_three)
+
+
+def seen(*lines: str) -> list[dict[str, str]]:
+    """Channels, each as `name id bridge`, `-` for no bridge; of one in the dialplan's context of transfers also what was dialled
+    and its state."""
+    found = []
+    for name, call, bridge, *rest in map(str.split, lines):
+        line = {"Channel": name, "Uniqueid": call, "BridgeId": bridge.strip("-")}
+        if rest:
+            line |= {"Context": "retorno-transfer", "Exten": rest[0], "ChannelState": rest[1]}
+        found.append(line)
+    return [*found, {"Event": "CoreShowChannel"}]
+
+
+CUSTOMER = "PJSIP/carrier-1 c1 b1"
+FIRST, SECOND = f"Local/7001@retorno-transfer-1;1 l1 b1 7001 {UP}", "Local/7001@retorno-transfer-1;2 l2 b2"
+
+
+@pytest.mark.parametrize(
+    ("channels", "expected"),
+    [
+        # the colleague has answered: at first through two halves of a local channel, then by himself
+        ((CUSTOMER, FIRST, SECOND, "PJSIP/7001-2 k1 b2"), events.Partner("k1", "PJSIP/7001")),
+        ((CUSTOMER, "PJSIP/7001-2 k1 b1"), events.Partner("k1", "PJSIP/7001")),
+        # a PBX of others has a pair of its own on the way
+        (
+            (CUSTOMER, FIRST, SECOND, "Local/x@y-2;2 l4 b2", "Local/x@y-2;1 l3 b3", "PJSIP/7001-2 k1 b3"),
+            events.Partner("k1", "PJSIP/7001"),
+        ),
+        # at another node: what was dialled, as the event has said it, or as it stands there
+        ((CUSTOMER, "PJSIP/peer_node2-2 k1 b1"), events.Partner("k1", "PJSIP/bia")),
+        ((CUSTOMER, FIRST, SECOND, "PJSIP/peer_node2-2 k1 b2"), events.Partner("k1", "PJSIP/7001")),
+        # he is still rung
+        ((CUSTOMER, FIRST.replace(f" {UP}", " 5"), SECOND), events.Partner(rings="7001")),
+        ((CUSTOMER, FIRST.replace(f" {UP}", " 0"), "PJSIP/7001-2 k1 -"), events.Partner(rings="7001")),
+        # on the way from one bridge to another, or three
+        ((CUSTOMER, FIRST, SECOND.replace("b2", "-"), "PJSIP/7001-2 k1 b2"), events.Partner()),
+        ((CUSTOMER, FIRST), events.Partner()),
+        ((CUSTOMER.replace("b1", "-"), FIRST, SECOND, "PJSIP/7001-2 k1 b2"), events.Partner()),
+        ((CUSTOMER,), events.Partner()),
+        ((CUSTOMER, "PJSIP/ana-1 a1-a b1", "PJSIP/7001-2 k1 b1"), events.Partner()),
+        ((CUSTOMER, "Local/x@y-1;1 l1 b1", "Local/x@y-1;2 l2 b1"), events.Partner()),
+        # he has hung up
+        ((FIRST, SECOND, "PJSIP/7001-2 k1 b2"), None),
+        ((), None),
+    ],
+)
+def test_with_whom_a_call_is(channels: tuple[str, ...], expected: events.Partner | None) -> None:
+    assert events.partner("c1", seen(*channels), "bia") == expected
 
 
 NOW = 1_000_000

@@ -29,6 +29,7 @@ from ivr.providers.asterisk import commands, events, passwords
 from ivr.providers.asterisk.acts import Acts
 from ivr.providers.asterisk.ami import Ami, AmiDown, AmiRefused, AmiTimeout, Pack
 from ivr.providers.asterisk.ends import Ends
+from ivr.providers.asterisk.handing import Handing
 from ivr.providers.asterisk.heart import Heart
 from ivr.providers.asterisk.nodes import Node, Site
 from ivr.providers.asterisk.phones import Phones
@@ -89,7 +90,7 @@ class Control:
         handed_over: Callable[[str, str, str], object],
     ) -> None:
         settings, clock = hands.settings, SystemClock()
-        self._name, self._handed_over, self._clock = node.name, handed_over, clock
+        self._name, self._clock = node.name, clock
         self._registry = Registry(hands.redis, settings.tenant)
         self._ami = Ami(
             (node.ami.host, node.ami.port),
@@ -103,6 +104,7 @@ class Control:
         self._webs = Webs(site.webs)
         self._acts = Acts(self._ami, self._registry, site, node, clock, self._webs)
         self._ends = Ends(hands.calls, self._registry, self._acts, node)
+        self._handing = Handing(self._ami, self._registry, node.name, clock, self._ends.teller, handed_over)
         self._phones = Phones(self._ami, self._registry, site, node.name, clock, phone)
         self._heart = Heart(self._ami, self._registry, node.name, clock)
         self._serve_commands = partial(
@@ -152,6 +154,7 @@ class Control:
     def _on_event(self, event: Pack) -> None:
         match event["Event"]:
             case "Hangup":
+                self._handing.hung_up(event["Uniqueid"])
                 self._ends.hung_up(event)
             case "OriginateResponse":
                 self._ends.originated(event)
@@ -162,8 +165,7 @@ class Control:
             case "DeviceStateChange":
                 self._phones.heard(event)
             case "AttendedTransfer":
-                for over in events.hand_overs(event):
-                    self._ends.teller.tell(partial(self._hand_over, over))
+                self._handing.heard(event)
 
     def _end_diverted(self, end: Pack) -> None:
         """A phone says whom we are to ring instead of it: nobody, for it may be a number that we pay for."""
@@ -171,16 +173,6 @@ class Control:
             log.warning("diversion_refused", call=end["DestUniqueid"])
             with suppress(AmiRefused):  # it has ended by itself
                 self._ami.act("Hangup", Channel=channel, Cause="21")
-
-    def _hand_over(self, over: events.HandOver) -> None:
-        """The other call was one between phones, which nobody has registered. From now on it is a side of a talk: asked what
-        became of it, we must not say that there is no such call, for that would end the talk."""
-        known = self._registry.find(over.call)
-        if known and known.state is CallState.UP:
-            self._registry.register_outgoing(over.to_call, self._name, over.to_phone, self._clock.now_ms())
-            self._registry.answered(over.to_call)
-            done = bool(self._handed_over(over.call, over.to_phone, over.to_call))
-            log.info("attended_transfer", call=over.call, done=done)
 
     def _turn(self) -> None:
         """One round of the main thread."""

@@ -32,6 +32,10 @@ GAVE_UP: Final = "99"
 FREE, IN_USE, GONE = "free", "in_use", "gone"
 """The words of `callback.model.PhoneState`."""
 
+LOCAL: Final = "Local/"
+TRANSFER: Final = "retorno-transfer"
+"""The context of the dialplan to which the keys of an agent's telephone send."""
+
 YOUNG_MS: Final = 3_000
 """A call that we placed so recently may not have its channel yet."""
 
@@ -101,8 +105,8 @@ class HandOver:
 
 
 def hand_overs(transfer: Pack) -> tuple[HandOver, ...]:
-    """Who may have been handed over by an AttendedTransfer, the likelier first: whether one was, the line knows."""
-    if transfer.get("Result") != "Success":
+    """Who may have been handed over by an AttendedTransfer of two calls, the likelier first: whether one was, the line knows."""
+    if transfer.get("Result") != "Success" or by_keys(transfer):
         return ()
     (one, one_phone), (other, other_phone) = [
         (transfer.get(f"{side}Uniqueid", ""), _phone_of(transfer, side, transferer)) for side, transferer in _SIDES
@@ -110,6 +114,50 @@ def hand_overs(transfer: Pack) -> tuple[HandOver, ...]:
     if not one or not other:
         return ()
     return (HandOver(one, other_phone, other), HandOver(other, one_phone, one))
+
+
+def by_keys(transfer: Pack) -> bool:
+    """Whether the agent has pressed keys for it: then he has one call, and what is said of the other side of it is the beginning of a
+    pair of local channels, or nothing. `partner` tells who it is."""
+    calls = {transfer.get(f"{transferer}Uniqueid", "") for _, transferer in _SIDES}
+    return transfer.get("Result") == "Success" and len(calls) == 1 and "" not in calls
+
+
+def of_three(transfer: Pack) -> bool:
+    """Whether the agent has stayed: three talk."""
+    return transfer.get("DestType") == "Threeway"
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """With whom a call is: `call`, at `phone` (`PJSIP/bia`); or nobody yet, and `rings` is whom its agent has dialled by keys."""
+
+    call: str = ""
+    phone: str = ""
+    rings: str = ""
+
+
+def partner(call: str, channels: Iterable[Pack], dialled: str = "") -> Partner | None:
+    """With whom `call` is, as a look at all channels shows it, whatever pairs of local channels (`;1` and `;2`) stand between. A
+    Partner of nothing: several, or the two are on their way to each other. None: `call` is over. `dialled`: what is known of that."""
+    there = {channel["Channel"]: channel for channel in channels if "Channel" in channel}
+    here = next((name for name, channel in there.items() if channel.get("Uniqueid") == call), None)
+    if here is None:
+        return None
+    for _ in there:
+        bridge = there[here].get("BridgeId") if here in there else ""
+        others = [name for name, channel in there.items() if name != here and channel.get("BridgeId") == bridge]
+        if not bridge or len(others) != 1:
+            break
+        other = there[others[0]]
+        if not others[0].startswith(LOCAL):
+            return Partner(other.get("Uniqueid", ""), _phone_at(others[0], dialled))
+        if other.get("Context") == TRANSFER:
+            dialled = other.get("Exten", "")
+            if other.get("ChannelState") != UP:
+                return Partner(rings=dialled)
+        here = others[0][:-1] + ("1" if others[0].endswith("2") else "2")
+    return Partner()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +207,12 @@ def _ours(channel: Pack) -> bool:
 
 
 def _phone_of(transfer: Pack, side: str, transferer: str) -> str:
+    known = transfer.get(f"{transferer}Context") == "retorno-phones"
+    return _phone_at(transfer.get(f"{side}Channel", ""), transfer.get(f"{transferer}Exten", "") if known else "")
+
+
+def _phone_at(channel: str, dialled: str) -> str:
     """`PJSIP/bia-0000001f` -> `PJSIP/bia`. A phone at another node is behind the way there: it is called what was dialled. (Its
     channel has a number, too, but Asterisk takes the `-` out of that: seen on 22.10.)"""
-    found = transfer.get(f"{side}Channel", "").rpartition("-")[0]
-    if found.startswith(f"PJSIP/{peer('')}") and transfer.get(f"{transferer}Context") == "retorno-phones":
-        return f"PJSIP/{transfer.get(f'{transferer}Exten', '')}"
-    return found
+    found = channel.rpartition("-")[0]
+    return f"PJSIP/{dialled}" if dialled and found.startswith(f"PJSIP/{peer('')}") else found
