@@ -113,6 +113,26 @@ def test_a_supervisor_sends_the_customer_to_another_queue(desk: Desk) -> None:
 
 @story()
 def test_an_agent_asks_a_colleague_first_and_then_hands_the_customer_over(desk: Desk) -> None:
+    customer, other = handed_over(desk)
+    desk.agent_is(AgentState.READY)
+    assert desk.entry().state == "connected"
+    other.hang_up()
+    desk.hears(customer, "rate")
+    desk.entry_is("completed")
+    desk.agent_is(AgentState.READY, "b")
+
+
+@story()
+def test_who_was_handed_a_customer_sends_him_on_by_the_transfer_key_of_his_phone(desk: Desk) -> None:
+    customer, other = handed_over(desk)
+    refer(other, desk.queue)
+    again = desk.talks()
+    desk.both_talk(customer, again)
+    assert {event.data["by"] for event in desk.events("transferred")} == {f"{desk.queue}-b"}
+
+
+def handed_over(desk: Desk) -> tuple[Call, Call]:
+    """Agent `a` has asked `b` by a second call, and has put his customer through to him."""
     customer = desk.in_line()
     phone = desk.agent(lines=2)
     agent = desk.talks()
@@ -131,13 +151,8 @@ def test_an_agent_asks_a_colleague_first_and_then_hands_the_customer_over(desk: 
     agent.refer_attended(asked)
     desk.both_talk(customer, other, "b")
     desk.agent_is(AgentState.ON_CALL, "b")
-    desk.agent_is(AgentState.READY)
     assert desk.entry().id == entry.id
-    assert desk.entry().state == "connected"
-    other.hang_up()
-    desk.hears(customer, "rate")
-    desk.entry_is("completed")
-    desk.agent_is(AgentState.READY, "b")
+    return customer, other
 
 
 # The same by keys, from a telephone that has no others
@@ -291,6 +306,22 @@ def test_an_agent_who_hangs_up_before_the_colleague_has_answered_sends_the_custo
     desk.both_talk(customer, call, "b")
     desk.agent_is(AgentState.READY)
     assert {event.data["by"] for event in desk.events("transferred")} == {f"{desk.queue}-a"}
+
+
+@story()
+def test_who_was_handed_a_customer_sends_him_on_by_keys(desk: Desk) -> None:
+    """To nobody's telephone, so that the customer waits for everybody again."""
+    customer, agent = talk(desk)
+    other = asks_by_keys(desk, customer, agent)
+    consults(customer, agent, other)
+    agent.hang_up()
+    desk.both_talk(customer, other, "b")
+    other.press("#1")
+    customer.wait_hears(MUSIC)
+    other.press("7999")
+    again = desk.talks()
+    desk.both_talk(customer, again)
+    assert {event.data["by"] for event in desk.events("transferred")} == {desk.phone_of("k")}
 
 
 @story()
