@@ -207,7 +207,7 @@ class Company:
         lines += ["trunks:", trunk, "outgoing: carrier", "phones:"]
         lines += [f'  "{name}": {{node: {next(iter(self.nodes))}}}' for name in ("reserve", "7001")]
         for desk in map(self.desk, self.names):
-            lines += [f'  "{desk.phone_of(who)}": {{node: {desk.node_of(who).name}}}' for who in "absfk"]
+            lines += [f'  "{desk.phone_of(who)}": {{node: {desk.node_of(who).name}}}' for who in "absfkn"]
         return "\n".join(lines) + "\n"
 
     def _configure(self, name: str) -> subprocess.Popen[bytes]:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 @dataclass
 class Desk:
-    """One line of the company: a number, a flow, a queue; agents `a` and `b`, `k`, whose phone is called by a number that keys can
-    dial, and `f`, whose phone is at another node if there is one; a supervisor `s`; and a customer who calls it."""
+    """One line of the company: a number, a flow, a queue; agents `a` and `b`, `k`, whose phone has a number that keys can dial, `f`
+    and `n`, the same at another node if there is one; a supervisor `s`; and a customer who calls it."""
 
     company: Company
     name: str
@@ -63,11 +63,12 @@ class Desk:
     def node_of(self, who: str) -> Node:
         """The node at which an agent's phone is registered."""
         nodes = list(self.company.nodes.values())
-        return nodes[(self.place + 1) % len(nodes)] if who == "f" else self.node
+        return nodes[(self.place + 1) % len(nodes)] if who in "fn" else self.node
 
     def phone_of(self, who: str) -> str:
         """The name of an agent's phone, and his own."""
-        return f"72{self.place:02}" if who == "k" else f"{self.queue}-{who}"
+        numbered = {"k": "72", "n": "73"}
+        return f"{numbered[who]}{self.place:02}" if who in numbered else f"{self.queue}-{who}"
 
     # Calls
 

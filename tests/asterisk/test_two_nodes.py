@@ -108,11 +108,52 @@ def test_an_agent_hands_his_customer_over_to_a_colleague_whose_phone_is_at_the_o
     other.say(OTHER_AGENT)
     asked.wait_hears(OTHER_AGENT)
     agent.refer_attended(asked)
+    talks_with_the_far_colleague(desk, customer, other)
+
+
+@story()
+def test_an_agent_hands_his_customer_over_to_who_rang_him_from_the_other_node(desk: Desk) -> None:
+    """What an outside caller may write in his call, a phone may as well: it changes nothing."""
+    customer = desk.in_line()
+    phone = desk.agent(lines=2)
+    agent = desk.talks()
+    desk.both_talk(customer, agent)
+    colleague = desk.agent("f", queue=desk.other_queue)
+    lie = f"{desk.queue}-b"
+    lies = {"X-Retorno-Phone": lie, "P-Asserted-Identity": f"<sip:{lie}@127.0.0.1>"}
+    other = colleague.dial(phone.name, display_name=lie, extra_headers=lies)
+    asked = phone.wait_call().wait_up()
+    other.wait_up().say(OTHER_AGENT)
+    agent.hold()
+    asked.say(AGENT)
+    asked.wait_hears(OTHER_AGENT)
+    agent.refer_attended(asked)
+    talks_with_the_far_colleague(desk, customer, other)
+
+
+@story()
+def test_an_agent_hands_his_customer_over_by_keys_to_a_colleague_at_the_other_node(desk: Desk) -> None:
+    customer = desk.in_line()
+    desk.agent()
+    agent = desk.talks()
+    desk.both_talk(customer, agent)
+    colleague = desk.agent("n", queue=desk.other_queue)
+    agent.press("*2")
+    customer.wait_hears(MUSIC)
+    agent.press(colleague.name)
+    other = colleague.wait_call().wait_up()
+    other.say(OTHER_AGENT)
+    agent.wait_hears(OTHER_AGENT)
+    agent.hang_up()
+    talks_with_the_far_colleague(desk, customer, other, "n")
+
+
+def talks_with_the_far_colleague(desk: Desk, customer: Call, other: Call, who: str = "f") -> None:
     desk.both_talk(customer, other, "b")
-    desk.agent_is(AgentState.ON_CALL, "f")
+    desk.agent_is(AgentState.ON_CALL, who)
     desk.agent_is(AgentState.READY)
     assert desk.entry().state == "connected"
     other.hang_up()
     desk.hears(customer, "rate")
     desk.entry_is("completed")
-    desk.agent_is(AgentState.READY, "f")
+    desk.agent_is(AgentState.READY, who)

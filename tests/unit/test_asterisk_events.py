@@ -110,28 +110,18 @@ def test_a_hand_over_names_the_call_the_phone_and_its_call() -> None:
     assert second == events.HandOver("node1-1.9", "PJSIP/carrier", "node1-1.5")
 
 
-PHONE, FAR = "PJSIP/carrier-0000001a", "PJSIP/peer_node2-0000001f"
-
-
 @pytest.mark.parametrize(
-    ("transferee", "first_dialled", "target", "second_dialled", "phones"),
+    ("channel", "phone", "far"),
     [
-        # the customer's call is handed to the colleague, and the colleague's to the customer, as telephones do it
-        (PHONE, "retorno op-join", FAR, "retorno-phones bia-silva", ("PJSIP/carrier", "PJSIP/bia-silva")),
-        (FAR, "retorno-phones bia-silva", PHONE, "retorno op-join", ("PJSIP/bia-silva", "PJSIP/carrier")),
-        # who rang the agent from another node was not dialled; a phone at this node has its own name
-        (PHONE, "retorno op-join", FAR, "retorno-peers ", ("PJSIP/carrier", "PJSIP/peer_node2")),
-        (PHONE, "retorno op-join", "PJSIP/eva-1", "retorno-phones bia-silva", ("PJSIP/carrier", "PJSIP/eva")),
+        ("PJSIP/bia-silva-0000001f", "PJSIP/bia-silva", False),
+        ("PJSIP/carrier-0000001f", "PJSIP/carrier", False),
+        ("PJSIP/peer_node2-0000001f", "PJSIP/peer_node2", True),
     ],
 )
-def test_a_colleague_at_another_node_is_called_what_was_dialled(
-    transferee: str, first_dialled: str, target: str, second_dialled: str, phones: tuple[str, str]
-) -> None:
-    seen = dict(TRANSFER, TransfereeChannel=transferee, TransferTargetChannel=target)
-    for side, dialled in (("OrigTransferer", first_dialled), ("SecondTransferer", second_dialled)):
-        seen[f"{side}Context"], seen[f"{side}Exten"] = dialled.split(" ")
-    to_target, to_transferee = events.hand_overs(seen)
-    assert (to_transferee.to_phone, to_target.to_phone) == phones
+def test_the_phone_of_a_channel_may_be_the_way_to_another_node(channel: str, phone: str, far: bool) -> None:
+    to_target, to_transferee = events.hand_overs({**TRANSFER, "TransferTargetChannel": channel})
+    assert (to_target.to_phone, to_transferee.to_phone) == (phone, "PJSIP/carrier")
+    assert events.is_far(phone) is far
 
 
 @pytest.mark.parametrize(
@@ -189,9 +179,7 @@ FIRST, SECOND = f"Local/7001@retorno-transfer-1;1 l1 b1 7001 {UP}", "Local/7001@
             (CUSTOMER, FIRST, SECOND, "Local/x@y-2;2 l4 b2", "Local/x@y-2;1 l3 b3", "PJSIP/7001-2 k1 b3"),
             events.Partner("k1", "PJSIP/7001"),
         ),
-        # at another node: what was dialled, as the event has said it, or as it stands there
-        ((CUSTOMER, "PJSIP/peer_node2-2 k1 b1"), events.Partner("k1", "PJSIP/bia")),
-        ((CUSTOMER, FIRST, SECOND, "PJSIP/peer_node2-2 k1 b2"), events.Partner("k1", "PJSIP/7001")),
+        ((CUSTOMER, FIRST, SECOND, "PJSIP/peer_node2-2 k1 b2"), events.Partner("k1", "PJSIP/peer_node2")),
         # he is still rung
         ((CUSTOMER, FIRST.replace(f" {UP}", " 5"), SECOND), events.Partner(rings="7001")),
         ((CUSTOMER, FIRST.replace(f" {UP}", " 0"), "PJSIP/7001-2 k1 -"), events.Partner(rings="7001")),
@@ -208,7 +196,7 @@ FIRST, SECOND = f"Local/7001@retorno-transfer-1;1 l1 b1 7001 {UP}", "Local/7001@
     ],
 )
 def test_with_whom_a_call_is(channels: tuple[str, ...], expected: events.Partner | None) -> None:
-    assert events.partner("c1", seen(*channels), "bia") == expected
+    assert events.partner("c1", seen(*channels)) == expected
 
 
 NOW = 1_000_000

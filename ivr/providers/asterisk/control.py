@@ -104,7 +104,7 @@ class Control:
         self._webs = Webs(site.webs)
         self._acts = Acts(self._ami, self._registry, site, node, clock, self._webs)
         self._ends = Ends(hands.calls, self._registry, self._acts, node)
-        self._handing = Handing(self._ami, self._registry, node.name, clock, self._ends.teller, handed_over)
+        self._handing = Handing(self._ami, self._registry, site, node.name, clock, self._ends.teller, handed_over)
         self._phones = Phones(self._ami, self._registry, site, node.name, clock, phone)
         self._heart = Heart(self._ami, self._registry, node.name, clock)
         self._serve_commands = partial(

@@ -108,18 +108,17 @@ def hand_overs(transfer: Pack) -> tuple[HandOver, ...]:
     """Who may have been handed over by an AttendedTransfer of two calls, the likelier first: whether one was, the line knows."""
     if transfer.get("Result") != "Success" or by_keys(transfer):
         return ()
-    (one, one_phone), (other, other_phone) = [
-        (transfer.get(f"{side}Uniqueid", ""), _phone_of(transfer, side, transferer)) for side, transferer in _SIDES
-    ]
+    one, other = (transfer.get(f"{side}Uniqueid", "") for side in _SIDES)
     if not one or not other:
         return ()
+    one_phone, other_phone = (_phone_at(transfer.get(f"{side}Channel", "")) for side in _SIDES)
     return (HandOver(one, other_phone, other), HandOver(other, one_phone, one))
 
 
 def by_keys(transfer: Pack) -> bool:
     """Whether the agent has pressed keys for it: then he has one call, and what is said of the other side of it is the beginning of a
     pair of local channels, or nothing. `partner` tells who it is."""
-    calls = {transfer.get(f"{transferer}Uniqueid", "") for _, transferer in _SIDES}
+    calls = {transfer.get(f"{side}Uniqueid", "") for side in _TRANSFERERS}
     return transfer.get("Result") == "Success" and len(calls) == 1 and "" not in calls
 
 
@@ -137,9 +136,9 @@ class Partner:
     rings: str = ""
 
 
-def partner(call: str, channels: Iterable[Pack], dialled: str = "") -> Partner | None:
+def partner(call: str, channels: Iterable[Pack]) -> Partner | None:
     """With whom `call` is, as a look at all channels shows it, whatever pairs of local channels (`;1` and `;2`) stand between. A
-    Partner of nothing: several, or the two are on their way to each other. None: `call` is over. `dialled`: what is known of that."""
+    Partner of nothing: several, or the two are on their way to each other. None: `call` is over."""
     there = {channel["Channel"]: channel for channel in channels if "Channel" in channel}
     here = next((name for name, channel in there.items() if channel.get("Uniqueid") == call), None)
     if here is None:
@@ -151,13 +150,16 @@ def partner(call: str, channels: Iterable[Pack], dialled: str = "") -> Partner |
             break
         other = there[others[0]]
         if not others[0].startswith(LOCAL):
-            return Partner(other.get("Uniqueid", ""), _phone_at(others[0], dialled))
-        if other.get("Context") == TRANSFER:
-            dialled = other.get("Exten", "")
-            if other.get("ChannelState") != UP:
-                return Partner(rings=dialled)
+            return Partner(other.get("Uniqueid", ""), _phone_at(others[0]))
+        if other.get("Context") == TRANSFER and other.get("ChannelState") != UP:
+            return Partner(rings=other.get("Exten", ""))
         here = others[0][:-1] + ("1" if others[0].endswith("2") else "2")
     return Partner()
+
+
+def is_far(phone: str) -> bool:
+    """Whether this is no phone but the way to another node, at which it is."""
+    return phone.startswith(f"PJSIP/{peer('')}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +199,10 @@ def compare(registered: Mapping[str, Known], channels: Iterable[Pack], now_ms: i
     return Look(absent, answered, unknown, unwanted)
 
 
-_SIDES: Final = (("Transferee", "OrigTransferer"), ("TransferTarget", "SecondTransferer"))
-"""Whom the transfer brings together, each with the transferring phone's own call to him."""
+_SIDES: Final = ("Transferee", "TransferTarget")
+"""Whom the transfer brings together."""
+_TRANSFERERS: Final = ("OrigTransferer", "SecondTransferer")
+"""The transferring phone's own call to each."""
 
 
 def _ours(channel: Pack) -> bool:
@@ -206,13 +210,6 @@ def _ours(channel: Pack) -> bool:
     return context == "retorno" or context.startswith("retorno-")
 
 
-def _phone_of(transfer: Pack, side: str, transferer: str) -> str:
-    known = transfer.get(f"{transferer}Context") == "retorno-phones"
-    return _phone_at(transfer.get(f"{side}Channel", ""), transfer.get(f"{transferer}Exten", "") if known else "")
-
-
-def _phone_at(channel: str, dialled: str) -> str:
-    """`PJSIP/bia-0000001f` -> `PJSIP/bia`. A phone at another node is behind the way there: it is called what was dialled. (Its
-    channel has a number, too, but Asterisk takes the `-` out of that: seen on 22.10.)"""
-    found = channel.rpartition("-")[0]
-    return f"PJSIP/{dialled}" if dialled and found.startswith(f"PJSIP/{peer('')}") else found
+def _phone_at(channel: str) -> str:
+    """`PJSIP/bia-0000001f` -> `PJSIP/bia`."""
+    return channel.rpartition("-")[0]

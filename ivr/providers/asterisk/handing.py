@@ -19,6 +19,7 @@ from ivr.calls import CallState
 from ivr.clock import Clock
 from ivr.providers.asterisk import events
 from ivr.providers.asterisk.ami import Ami, AmiDown, AmiRefused, AmiTimeout, Pack
+from ivr.providers.asterisk.nodes import Site
 from ivr.providers.asterisk.registry import Registry
 from ivr.providers.asterisk.teller import Teller
 
@@ -27,6 +28,8 @@ log = structlog.get_logger()
 MEET_S: Final = 1.0
 """How long two who were put together may be on their way to each other."""
 AGAIN_S: Final = 0.05
+PHONE: Final = "RT_PHONE"
+"""The variable of a channel between two nodes that has the name of the phone at the other one."""
 
 
 class Handing:
@@ -36,15 +39,16 @@ class Handing:
         self,
         ami: Ami,
         registry: Registry,
+        site: Site,
         node: str,
         clock: Clock,
         teller: Teller,
         handed_over: Callable[[str, str, str], object],
     ) -> None:
         self._ami, self._registry, self._node, self._clock = ami, registry, node, clock
-        self._teller, self._handed_over = teller, handed_over
-        self._three: dict[str, Callable[[], None]] = {}
-        """What is to be done when an agent, whose call this is, leaves a talk of three."""
+        self._phones, self._teller, self._handed_over = site.phones, teller, handed_over
+        self._three: dict[str, str] = {}
+        """Who talks on when an agent, whose call this is, leaves a talk of three."""
 
     def heard(self, transfer: Pack) -> None:
         """An AttendedTransfer has come."""
@@ -52,23 +56,23 @@ class Handing:
             self._teller.tell(partial(self._hand_over, over))
         if not events.by_keys(transfer):
             return
-        call, dialled = transfer.get("TransfereeUniqueid", ""), transfer.get("TransferTargetExten", "")
+        call = transfer.get("TransfereeUniqueid", "")
         if events.of_three(transfer):
-            self._three[transfer["OrigTransfererUniqueid"]] = partial(self._left, call, dialled)
+            self._three[transfer["OrigTransfererUniqueid"]] = call
         else:
-            self._teller.tell(partial(self._left, call, dialled))
+            self._teller.tell(partial(self._left, call))
 
     def hung_up(self, call: str) -> None:
         """A Hangup has come, and has not been told yet."""
-        if left := self._three.pop(call, None):
-            self._teller.tell(left)
+        if left := self._three.pop(call, ""):
+            self._teller.tell(partial(self._left, left))
 
-    def _left(self, call: str, dialled: str) -> None:
+    def _left(self, call: str) -> None:
         """The agent of `call`, who has dialled a colleague by keys, has left it."""
         if not self._up(call):
             return
         try:
-            found = self._partner(call, dialled)
+            found = self._partner(call)
             if found.call:
                 self._hand_over(events.HandOver(call, found.phone, found.call))
             elif found.rings:
@@ -78,11 +82,11 @@ class Handing:
         except (AmiDown, AmiTimeout, AmiRefused) as err:
             log.warning("hand_over_not_seen", call=call, why=str(err))
 
-    def _partner(self, call: str, dialled: str) -> events.Partner:
+    def _partner(self, call: str) -> events.Partner:
         """With whom `call` is, once the two have found each other. Raises AmiDown, AmiTimeout, AmiRefused."""
         end = time.monotonic() + MEET_S
         while True:
-            found = events.partner(call, self._ami.act_list("CoreShowChannels"), dialled)
+            found = events.partner(call, self._ami.act_list("CoreShowChannels"))
             if found is None or found != events.Partner() or time.monotonic() > end:
                 return found or events.Partner()
             time.sleep(AGAIN_S)
@@ -90,11 +94,23 @@ class Handing:
     def _hand_over(self, over: events.HandOver) -> None:
         """The other call was one between phones, which nobody has registered. From now on it is a side of a talk: asked what
         became of it, we must not say that there is no such call, for that would end the talk."""
-        if self._up(over.call):
-            self._registry.register_outgoing(over.to_call, self._node, over.to_phone, self._clock.now_ms())
-            self._registry.answered(over.to_call)
-            done = bool(self._handed_over(over.call, over.to_phone, over.to_call))
-            log.info("attended_transfer", call=over.call, done=done)
+        if not self._up(over.call):
+            return
+        phone = self._behind(over.to_call) or over.to_phone if events.is_far(over.to_phone) else over.to_phone
+        self._registry.register_outgoing(over.to_call, self._node, phone, self._clock.now_ms())
+        self._registry.answered(over.to_call)
+        done = bool(self._handed_over(over.call, phone, over.to_call))
+        log.info("attended_transfer", call=over.call, done=done)
+
+    def _behind(self, call: str) -> str:
+        """The phone at another node that has `call`, as the dialplans of the two nodes know it; empty when they do not. (Its channel
+        has a number, too, but Asterisk takes the `-` out of that: seen on 22.10.)"""
+        try:
+            name = self._ami.act("Getvar", Channel=call, Variable=PHONE).get("Value", "")
+        except (AmiDown, AmiTimeout, AmiRefused) as err:
+            log.warning("far_phone_not_known", call=call, why=str(err))
+            return ""
+        return f"PJSIP/{name}" if name in self._phones else ""
 
     def _up(self, call: str) -> bool:
         known = self._registry.find(call)
