@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from company import PITCH, Desk
+from company import AGENT, CUSTOMER, PITCH, Desk
 from dialplan_lab import Lab, Web, bye, gather, sounds
 from rig import Answer, Call, Phones
 from stories import Told, story, tell_all
@@ -77,6 +78,27 @@ def test_what_the_node_takes_it_for(lab: Lab, web: Web, phones: Phones, who: str
     assert second["d"] == "1"
 
 
+@pytest.mark.parametrize("by", ["rtp", "info"])
+@pytest.mark.parametrize("who", ["silence", "alo", "voicemail"])
+def test_who_presses_keys_while_the_node_listens_is_a_person_and_has_pressed_them(
+    lab: Lab, web: Web, phones: Phones, who: str, by: Literal["rtp", "info"], tmp_path: Path
+) -> None:
+    lang, text, _ = SAID[who]
+    said = Answer(says=spoken(lang, text, tmp_path / "said.ulaw"))
+    ana = phones.add("ana", lab.node.sip, secret=lab.secret("ana"), registers=True, behaviour=said)
+    called = f"{who}-{by}-c"
+    web.tell(called, gather(open=sounds(600)), gather(open=sounds(700)), bye())
+    lab.originate(called, "PJSIP/ana", Variable="RETORNO_LISTEN=1")
+    call = ana.wait_call().wait_up()
+    call.press("21", by)
+    call.wait_ended()
+    first, second, third = web.heard(called)
+    assert (first["path"], first["machine"]) == ("answered", "human")
+    assert (second["d"], third["d"]) == ("2", "1")
+    assert not call.first_heard(600)
+    assert not call.first_heard(700)
+
+
 def test_nobody_listens_unless_told_to(lab: Lab, web: Web, phones: Phones) -> None:
     ana = phones.add("ana", lab.node.sip, secret=lab.secret("ana"), registers=True, behaviour=Answer())
     web.tell("plain-c", bye())
@@ -125,6 +147,19 @@ def test_a_person_who_is_taken_for_a_machine_presses_1_and_talks(desk: Desk) -> 
     customer.say(2400)
     customer.press("1")
     desk.both_talk(customer, agent)
+
+
+@story("callbacks: {detect_machine: true}")
+def test_a_person_who_presses_1_before_we_have_said_anything_talks_at_once(desk: Desk) -> None:
+    """The voice of his voicemail may have begun, and he has taken the call from it."""
+    agent, customer = rung_back(desk, "voicemail")
+    customer.press("1")
+    customer.wait_hears(AGENT)
+    customer.say(CUSTOMER)
+    desk.both_talk(customer, agent)
+    assert not customer.first_heard(PITCH["message"])
+    assert not customer.first_heard(PITCH["hello"])
+    assert len(customer.pressed) == 1
 
 
 @story("callbacks: {detect_machine: true}")
