@@ -194,7 +194,7 @@ def talks_with_the_colleague(desk: Desk, customer: Call, other: Call) -> None:
 
 @story()
 def test_the_keys_of_an_attended_transfer_and_hanging_up_hand_the_customer_over(desk: Desk) -> None:
-    customer, agent = talk(desk)
+    customer, agent = desk.in_talk()
     other = asks_by_keys(desk, customer, agent)
     consults(customer, agent, other)
     agent.hang_up()
@@ -203,7 +203,7 @@ def test_the_keys_of_an_attended_transfer_and_hanging_up_hand_the_customer_over(
 
 @story()
 def test_the_same_keys_again_hand_the_customer_over_as_well(desk: Desk) -> None:
-    customer, agent = talk(desk)
+    customer, agent = desk.in_talk()
     other = asks_by_keys(desk, customer, agent)
     consults(customer, agent, other)
     agent.press("*2")
@@ -213,7 +213,7 @@ def test_the_same_keys_again_hand_the_customer_over_as_well(desk: Desk) -> None:
 
 @story()
 def test_an_agent_who_speaks_with_both_hands_over_when_he_leaves_them(desk: Desk) -> None:
-    customer, agent = talk(desk)
+    customer, agent = desk.in_talk()
     other = asks_by_keys(desk, customer, agent)
     consults(customer, agent, other)
     agent.press("*3")
@@ -229,7 +229,7 @@ def test_an_agent_who_speaks_with_both_hands_over_when_he_leaves_them(desk: Desk
 
 @story()
 def test_an_agent_speaks_now_with_the_one_and_now_with_the_other(desk: Desk) -> None:
-    customer, agent = talk(desk)
+    customer, agent = desk.in_talk()
     other = asks_by_keys(desk, customer, agent)
     consults(customer, agent, other)
     agent.press("*4")
@@ -244,7 +244,7 @@ def test_an_agent_speaks_now_with_the_one_and_now_with_the_other(desk: Desk) -> 
 
 @story()
 def test_a_colleague_who_does_not_answer_is_given_up_and_may_be_asked_again(desk: Desk) -> None:
-    customer, agent = talk(desk)
+    customer, agent = desk.in_talk()
     other = asks_by_keys(desk, customer, agent)
     agent.press("*1")
     desk.both_talk(customer, agent)
@@ -258,14 +258,14 @@ def test_a_colleague_who_does_not_answer_is_given_up_and_may_be_asked_again(desk
 
 @story()
 def test_a_colleague_who_refuses_leaves_the_customer_with_the_agent(desk: Desk) -> None:
-    customer, agent = talk(desk)
+    customer, agent = desk.in_talk()
     asks_by_keys(desk, customer, agent).reject(603)
     stays_with_the_agent(desk, customer, agent)
 
 
 @story()
 def test_a_colleague_who_says_no_and_hangs_up_leaves_the_customer_with_the_agent(desk: Desk) -> None:
-    customer, agent = talk(desk)
+    customer, agent = desk.in_talk()
     other = asks_by_keys(desk, customer, agent)
     consults(customer, agent, other)
     other.hang_up()
@@ -274,7 +274,7 @@ def test_a_colleague_who_says_no_and_hangs_up_leaves_the_customer_with_the_agent
 
 @story()
 def test_the_keys_of_nobodys_telephone_lead_back_to_the_customer(desk: Desk) -> None:
-    customer, agent = talk(desk)
+    customer, agent = desk.in_talk()
     agent.press("*2")
     customer.wait_hears(MUSIC)
     agent.press("7999")
@@ -293,7 +293,7 @@ def stays_with_the_agent(desk: Desk, customer: Call, agent: Call) -> None:
 @story()
 def test_an_agent_who_hangs_up_before_the_colleague_has_answered_sends_the_customer_to_him(desk: Desk) -> None:
     """As #1 does: the colleague hears who it is, and the customer keeps his place should he not take him."""
-    customer, agent = talk(desk)
+    customer, agent = desk.in_talk()
     entry = desk.entry()
     asked = asks_by_keys(desk, customer, agent)
     agent.hang_up()
@@ -311,7 +311,7 @@ def test_an_agent_who_hangs_up_before_the_colleague_has_answered_sends_the_custo
 @story()
 def test_who_was_handed_a_customer_sends_him_on_by_keys(desk: Desk) -> None:
     """To nobody's telephone, so that the customer waits for everybody again."""
-    customer, agent = talk(desk)
+    customer, agent = desk.in_talk()
     other = asks_by_keys(desk, customer, agent)
     consults(customer, agent, other)
     agent.hang_up()
@@ -326,7 +326,7 @@ def test_who_was_handed_a_customer_sends_him_on_by_keys(desk: Desk) -> None:
 
 @story()
 def test_a_customer_who_hangs_up_meanwhile_leaves_the_two_to_talk(desk: Desk) -> None:
-    customer, agent = talk(desk)
+    customer, agent = desk.in_talk()
     other = asks_by_keys(desk, customer, agent)
     consults(customer, agent, other)
     customer.hang_up()
