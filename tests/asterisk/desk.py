@@ -158,9 +158,9 @@ class Desk:
     def both_talk(self, customer: Call, agent: Call, who: str = "a") -> None:
         """Each hears the other, and no music any more."""
         now = time.monotonic()
-        customer.wait_hears(OTHER_AGENT if who == "b" else AGENT, now)
+        met = customer.wait_hears(OTHER_AGENT if who == "b" else AGENT, now)
         agent.wait_hears(CUSTOMER, now)
-        assert not customer.hears(MUSIC)
+        assert customer.first_heard(MUSIC, met) is None
 
     def nothing_left(self) -> None:
         """Wait until no call of this desk is up on its node: not the caller's, not an agent's."""
