@@ -27,7 +27,7 @@ from rq import Worker
 from ivr import redis_server
 from ivr.app import build
 from ivr.asks import JoinLine
-from ivr.calls import Caller
+from ivr.ports import Caller
 
 AIM_P95_MS = 25.0
 ARRIVED: SimpleQueue[tuple[str, float]] = SimpleQueue()

@@ -18,8 +18,8 @@ from callback.places import HEARD_MS
 from callback.policy import Next
 from callback.store import MARGIN_MS
 from ivr.asks import Accept
-from ivr.calls import Caller
 from ivr.inputs import Answer, Outcome
+from ivr.ports import Caller
 
 if TYPE_CHECKING:
     from callback.service import Line

@@ -15,8 +15,8 @@ from callback.jobs import Task
 from callback.model import Attempt, Closing, Entry, EntryState, Leg, Mode
 from callback.places import HEARD_MS
 from callback.rows import Swept
-from ivr.calls import CallState, Found, Provider, Unsure
 from ivr.inputs import Outcome
+from ivr.ports import CallState, Found, Provider, Unsure
 
 if TYPE_CHECKING:
     from callback.service import Line

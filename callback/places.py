@@ -23,9 +23,9 @@ from ivr.asks import (
     LeaveLine,
     TakePlace,
 )
-from ivr.calls import Caller
 from ivr.facts import PlaceFacts, QueueFacts
 from ivr.inputs import Answer
+from ivr.ports import Caller
 
 if TYPE_CHECKING:
     from callback.service import Line

@@ -1,7 +1,7 @@
 """The line's verbs: what calls, agents, workers and supervisors may ask of it.
 
 Law: `Line` decides nothing twice: rules are in `policy`, changes in the scripts. Every verb after which somebody could be
-served ends in a match. It implements `ivr.calls.LinePort`; time, ids and the way to a worker are given to it.
+served ends in a match. It implements `ivr.ports.LinePort`; time, ids and the way to a worker are given to it.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ from ivr.asks import (
     LeaveLine,
     TakePlace,
 )
-from ivr.calls import Caller
 from ivr.clock import Clock
 from ivr.facts import Facts, PlaceFacts, QueueFacts, TalkFacts
 from ivr.inputs import Answer, Outcome
+from ivr.ports import Caller
 
 GRACE_MS = 10_000  # a held caller may be heard of so much later than he said
 PAIRS = 16  # most pairs of one match script, so that it stays short; the line matches until a round is not full

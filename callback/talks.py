@@ -16,8 +16,8 @@ from callback.jobs import Task
 from callback.model import Agent, AgentState, Attempt, Entry, EntryState, Queue, Talk, Transfers
 from callback.places import HEARD_MS
 from callback.rows import Move
-from ivr.calls import Caller, Gone, Listening, Provider, Refused
 from ivr.facts import TalkFacts
+from ivr.ports import Caller, Gone, Listening, Provider, Refused
 
 if TYPE_CHECKING:
     from callback.service import Line

@@ -15,8 +15,9 @@ import structlog
 from callback.attempts import Begun
 from callback.model import Leg, Mode
 from callback.service import Line
-from ivr.calls import Away, Calls, Gone, Outgoing, Provider, Refused, Unsure
+from ivr.calls import Calls
 from ivr.clock import Clock
+from ivr.ports import Away, Gone, Outgoing, Provider, Refused, Unsure
 
 log = structlog.get_logger()
 

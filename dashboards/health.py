@@ -14,8 +14,8 @@ from redis.exceptions import RedisError
 
 from callback.timekeeper import last_tick_ms
 from dashboards.parts import Parts
-from ivr.calls import Unsure
 from ivr.clock import speed_of
+from ivr.ports import Unsure
 
 TICK_LATE_MS = 15_000  # of clock time, at the wall's speed; it ticks once a second and another one takes over after 5 s
 

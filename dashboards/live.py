@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 from callback.board import Board
 from dashboards.board.attention import Attention, settle
 from dashboards.problems import Problem
-from ivr.calls import Node, Unsure
+from ivr.ports import Node, Unsure
 
 PERIOD_S = 1.0
 SILENCE_S = 15.0  # a comment after this long without a reading keeps proxies from cutting the stream

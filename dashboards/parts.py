@@ -10,9 +10,9 @@ from typing import Protocol
 from redis import Redis
 
 from callback.service import Line
-from ivr.calls import Provider
 from ivr.clock import Clock
 from ivr.config import Settings
+from ivr.ports import Provider
 
 
 class Flows(Protocol):

@@ -26,7 +26,7 @@ from dashboards.access import may_read
 from dashboards.live import Feed
 from dashboards.parts import Parts
 from dashboards.problems import Problem
-from ivr.calls import Node, Unsure
+from ivr.ports import Node, Unsure
 
 OURS: Final = frozenset({"board", "api", "health", "metrics"})
 BUCKETS: Final = (

@@ -22,7 +22,7 @@ from callback.rules import Rules
 from callback.service import Line
 from callback.store import Store
 from ivr import redis_server
-from ivr.calls import Calls, Provider
+from ivr.calls import Calls
 from ivr.clock import Clock, SystemClock
 from ivr.config import Settings, clock_from
 from ivr.errors import ConfigError
@@ -31,6 +31,7 @@ from ivr.flow.lint import Known, check_file
 from ivr.flow.model import Flow
 from ivr.flow.problems import Problem
 from ivr.ids import maker
+from ivr.ports import Provider
 from ivr.providers.asterisk import webhooks as asterisk_webhooks
 from ivr.providers.asterisk.ahead import keep_tidy
 from ivr.providers.asterisk.client import AsteriskProvider

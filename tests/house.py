@@ -20,13 +20,13 @@ from callback.policy import ALWAYS_OPEN, NumberRules
 from callback.service import Line
 from callback.store import Store
 from ivr.asks import Accept, BookCallback, JoinLine
-from ivr.calls import Caller
 from ivr.clock import Clock, ManualClock
 from ivr.config import Settings
 from ivr.flow.lint import check_file
 from ivr.flow.model import Flow
 from ivr.flow.problems import Problem
 from ivr.inputs import Outcome
+from ivr.ports import Caller
 from ivr.providers.simulator.network import Network
 from ivr.store import FlowShelf
 

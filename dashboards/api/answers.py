@@ -14,8 +14,8 @@ from callback.board import AgentRow, Bar, QueueRow, Today
 from callback.model import Entry, EntryState, Mode, QueueSnapshot, Talk
 from dashboards.board.attention import Attention, Level, Reason, worst_first
 from dashboards.live import Reading
-from ivr.calls import Listening
 from ivr.log import mask_number
+from ivr.ports import Listening
 
 
 @dataclass(frozen=True, slots=True)

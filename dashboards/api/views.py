@@ -38,7 +38,7 @@ from dashboards.api.answers import (
 from dashboards.live import Feed, Reading, event_stream
 from dashboards.parts import Parts
 from dashboards.problems import Problem
-from ivr.calls import Refused, Unsure
+from ivr.ports import Refused, Unsure
 
 ENTRIES_MAX = 500
 

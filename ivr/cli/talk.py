@@ -10,9 +10,9 @@ import click
 
 from callback import talks
 from callback.talks import NotTalking, UnknownTarget
-from ivr.calls import Listening, Refused, Unsure
 from ivr.cli.line import opened, opened_parts, since, table
 from ivr.log import mask_number
+from ivr.ports import Listening, Refused, Unsure
 from ivr.providers.asterisk.client import AsteriskProvider
 from ivr.providers.asterisk.recordings import NoRecording
 from ivr.whole_file import whole_file

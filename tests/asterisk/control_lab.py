@@ -23,10 +23,10 @@ from rig import Behaviour, Call, Node, Phone, Phones, Ring, until
 from werkzeug.serving import make_server
 
 from ivr.app import Parts, build
-from ivr.calls import Away, CallState, Outgoing
 from ivr.clock import SystemClock
 from ivr.config import Settings
 from ivr.inputs import Outcome
+from ivr.ports import Away, CallState, Outgoing
 from ivr.providers.asterisk import control, files, passwords, standby, webhooks
 from ivr.providers.asterisk.ami import Ami
 from ivr.providers.asterisk.client import AsteriskProvider

@@ -14,8 +14,8 @@ import pytest
 from control_lab import Lab
 from rig import Answer, Behaviour, Mute, Reject, Ring, until
 
-from ivr.calls import Away, CallState, Found, Gone, Listening, Refused, Unsure
 from ivr.inputs import Outcome
+from ivr.ports import Away, CallState, Found, Gone, Listening, Refused, Unsure
 from ivr.providers.asterisk import control
 from ivr.providers.asterisk.commands import Result
 

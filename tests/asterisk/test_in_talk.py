@@ -12,7 +12,7 @@ from rig import Call, Phone, Ring, until
 from stories import Told, story, tell_all
 
 from callback.model import AgentState
-from ivr.calls import Listening
+from ivr.ports import Listening
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,7 @@ from company import MUSIC, Company, Desk, breaks
 from rig import Call, Reject, Ring, until
 from stories import Told, story, tell_all
 
-from ivr.calls import CallState
+from ivr.ports import CallState
 from ivr.providers.asterisk.registry import Registry
 
 pytestmark = pytest.mark.slow

@@ -23,8 +23,8 @@ from company import MUSIC, Company
 from dialplan_lab import Lab, Web, bye, gather, hertz
 from rig import Phones, Ring, until
 
-from ivr.calls import Unsure
 from ivr.clock import SystemClock
+from ivr.ports import Unsure
 from ivr.providers.asterisk import mac, passwords
 from ivr.providers.asterisk.commands import Commands, _signed
 from ivr.providers.asterisk.control import USER

@@ -14,9 +14,10 @@ from typing import Protocol
 import pytest
 from waiting import until
 
-from ivr.calls import CallState, Found, Gone, Listening, Outgoing, Provider, Refused, Reply, Unsure
+from ivr.calls import Reply
 from ivr.inputs import Input, Machine, Outcome
 from ivr.instructions import Hangup, Hold, Instruction
+from ivr.ports import CallState, Found, Gone, Listening, Outgoing, Provider, Refused, Unsure
 
 PATIENCE_S = 20.0
 MUSIC = Hold((), "default", 600_000)

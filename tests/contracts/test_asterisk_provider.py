@@ -17,10 +17,11 @@ from rig import Answer, Behaviour, Call, Node, Phone, Phones, Reject, Ring, tone
 from waiting import until
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from ivr.calls import CallState, Found, Listening, Outgoing, Reply
+from ivr.calls import Reply
 from ivr.clock import SystemClock
 from ivr.config import Settings
 from ivr.instructions import Join
+from ivr.ports import CallState, Found, Listening, Outgoing
 from ivr.providers.asterisk import control, passwords, webhooks
 from ivr.providers.asterisk.client import AsteriskProvider
 from ivr.providers.asterisk.commands import Commands

@@ -12,10 +12,10 @@ from flask import Flask
 from provider import Desk, ProviderContract
 from waiting import until
 
-from ivr.calls import Gone, Outgoing, Refused, Unsure
 from ivr.cli.simulate import run
 from ivr.clock import SystemClock
 from ivr.inputs import Outcome
+from ivr.ports import Gone, Outgoing, Refused, Unsure
 from ivr.providers.simulator import client
 from ivr.providers.simulator.client import SimulatorProvider
 from ivr.providers.simulator.link import Pooled, Webhooks, control, serve

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from callback.model import Entry, EntryState, Mode, Order, Queue
 from callback.policy import Next, after_attempt
-from ivr.calls import CallState, Found
 from ivr.inputs import Outcome
+from ivr.ports import CallState, Found
 
 ENDED = ("completed", "abandoned", "flowed_out", "cancelled", "failed")
 

@@ -20,10 +20,10 @@ from callback.service import Line
 from callback.states import ENTRY
 from callback.store import REST_MS, Store
 from ivr.asks import Accept, BookCallback, JoinLine, TakePlace
-from ivr.calls import Caller, CallState, Found, Listening, Node, Outgoing, Unsure
 from ivr.clock import ManualClock
 from ivr.events import Event, EventType
 from ivr.inputs import Answer, Outcome
+from ivr.ports import Caller, CallState, Found, Listening, Node, Outgoing, Unsure
 
 NUMBERS = [f"+55119{80000000 + n * 1_000_003:08d}" for n in range(20)]
 

@@ -9,9 +9,10 @@ from typing import Any, cast
 import pytest
 from redis import Redis
 
-from ivr.calls import Calls, CallState
+from ivr.calls import Calls
 from ivr.clock import SystemClock
 from ivr.inputs import Outcome
+from ivr.ports import CallState
 from ivr.providers.asterisk.acts import FALLBACK, Acts
 from ivr.providers.asterisk.ami import Ami, AmiRefused, Pack
 from ivr.providers.asterisk.commands import Command, Result

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import pytest
 from redis import Redis
 
-from ivr.calls import Away, CallState, Found, Gone, Listening, Outgoing, Refused, Unsure
 from ivr.clock import SystemClock
 from ivr.inputs import Outcome
+from ivr.ports import Away, CallState, Found, Gone, Listening, Outgoing, Refused, Unsure
 from ivr.providers.asterisk.client import AsteriskProvider
 from ivr.providers.asterisk.commands import Answer, Command, Handler, Result, serve
 from ivr.providers.asterisk.nodes import Address, Node, Phone, Site, Trunk

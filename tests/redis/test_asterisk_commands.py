@@ -12,9 +12,9 @@ from redis import Redis
 from structlog.testing import capture_logs
 from waiting import until
 
-from ivr.calls import Away, Unsure
 from ivr.clock import ManualClock, SystemClock
 from ivr.inputs import Outcome
+from ivr.ports import Away, Unsure
 from ivr.providers.asterisk.commands import Answer, Command, Commands, Handler, Result, serve
 from ivr.providers.asterisk.registry import FRESH_MS, Registry
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from ivr.calls import Unsure
 from ivr.clock import SystemClock
+from ivr.ports import Unsure
 from ivr.providers.asterisk import recordings
 from ivr.providers.asterisk.client import AsteriskProvider
 from ivr.providers.asterisk.commands import serve

@@ -7,8 +7,8 @@ import threading
 import pytest
 from redis import Redis
 
-from ivr.calls import CallState
 from ivr.inputs import Outcome
+from ivr.ports import CallState
 from ivr.providers.asterisk.registry import DEAD_MS, GONE_S, KEEP_ENDED_S, KEEP_S, LOOK_TWICE_MS, Known, Registry
 
 NOW = 1_763_863_000_000

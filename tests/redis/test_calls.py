@@ -21,10 +21,11 @@ from structlog.testing import capture_logs
 from callback.model import AgentState, EntryState
 from ivr import redis_server
 from ivr.asks import LOOK_UP_MS, Fetch, JoinLine
-from ivr.calls import Caller, Outgoing, Refused, Reply
+from ivr.calls import Reply
 from ivr.config import Settings
 from ivr.inputs import Answer, DialEnded, Digits, NoInput, Outcome, Recorded
 from ivr.instructions import Gather, Hangup, Hold, Join
+from ivr.ports import Caller, Outgoing, Refused
 from ivr.providers.simulator.link import control, serve
 from ivr.store import Sessions
 from ivr.words import SENTENCES

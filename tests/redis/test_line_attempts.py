@@ -15,8 +15,8 @@ from callback.model import Callbacks, Closing, EntryState, Mode, Order, Place, R
 from callback.policy import Opening
 from callback.store import REST_MS
 from ivr.asks import Accept, CancelPlace, LeaveLine
-from ivr.calls import Caller, CallState, Found
 from ivr.inputs import Outcome
+from ivr.ports import Caller, CallState, Found
 
 
 @pytest.fixture

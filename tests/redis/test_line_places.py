@@ -11,8 +11,8 @@ from line_world import NUMBERS, World, audit, rules
 from callback.model import Callbacks, Closing, EntryState, Mode
 from callback.policy import Opening
 from ivr.asks import CancelPlace, ChangeNumber, CheckNumber, FindPlace, JoinLine, LeaveLine
-from ivr.calls import Caller
 from ivr.inputs import Answer
+from ivr.ports import Caller
 
 
 @pytest.fixture

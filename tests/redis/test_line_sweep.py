@@ -12,8 +12,8 @@ from callback import dispatch
 from callback.jobs import Task
 from callback.model import AgentState, Closing, EntryState, Mode, Order
 from callback.policy import Opening
-from ivr.calls import Caller, CallState, Found
 from ivr.inputs import Outcome
+from ivr.ports import Caller, CallState, Found
 
 
 @pytest.fixture

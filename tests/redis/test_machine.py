@@ -22,9 +22,9 @@ from callback.model import Callbacks, PhoneState, Place, Retry
 from callback.scripts import script_texts
 from callback.talks import NotTalking, UnknownTarget
 from ivr.asks import LeaveLine
-from ivr.calls import Caller as Call
-from ivr.calls import CallState, Found
 from ivr.inputs import Outcome
+from ivr.ports import Caller as Call
+from ivr.ports import CallState, Found
 
 CREW = {"ana": ("q", ""), "bia": ("q r", ""), "caio": ("r q", "es")}
 LANES = ("", "es", *(f"agent:{name}" for name in CREW))

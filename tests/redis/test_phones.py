@@ -12,8 +12,8 @@ from line_world import NUMBERS, Network, World, audit, rules
 from callback import verbs
 from callback.jobs import Task
 from callback.model import EntryState
-from ivr.calls import Outgoing, Unsure
 from ivr.inputs import Outcome
+from ivr.ports import Outgoing, Unsure
 
 
 class Exchange(Network):

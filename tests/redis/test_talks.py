@@ -16,8 +16,8 @@ from callback.model import Callbacks, Entry, Leg, Order, PhoneState, Queue, Tran
 from callback.policy import Opening
 from callback.talks import NotTalking, UnknownTarget
 from ivr.asks import LeaveLine
-from ivr.calls import Caller
 from ivr.inputs import Outcome
+from ivr.ports import Caller
 
 MINUTE = 60_000
 

@@ -10,8 +10,8 @@ from shell import Shell
 
 from callback import talks
 from callback.model import AgentState, EntryState, Order
-from ivr.calls import Gone, Listening, Refused
 from ivr.instructions import Hold, Join
+from ivr.ports import Gone, Listening, Refused
 from ivr.words import SENTENCES
 
 

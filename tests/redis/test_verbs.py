@@ -16,10 +16,10 @@ from callback.attempts import Begun
 from callback.model import AgentState, EntryState
 from ivr.app import Parts, build
 from ivr.asks import Accept, BookCallback, JoinLine
-from ivr.calls import Away, Caller, CallState, Found, Gone, Outgoing, Refused, Unsure
 from ivr.clock import ManualClock
 from ivr.config import Settings
 from ivr.inputs import Outcome
+from ivr.ports import Away, Caller, CallState, Found, Gone, Outgoing, Refused, Unsure
 
 FLOWS = Path(__file__).parents[2] / "flows"
 NUMBER = "+5511998887766"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ivr.calls import Unsure
 from ivr.instructions import Say, Speech
+from ivr.ports import Unsure
 from ivr.providers.asterisk import delivery
 from ivr.providers.asterisk.commands import Answer, Result
 from ivr.providers.asterisk.delivery import Delivery

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from ivr.calls import CallState
 from ivr.inputs import Outcome
+from ivr.ports import CallState
 from ivr.providers.asterisk import events
 from ivr.providers.asterisk.registry import Known
 

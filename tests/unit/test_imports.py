@@ -21,6 +21,7 @@ FREE = ("ivr.app", "ivr.cli", "callback.jobs")
 # What `callback` may use of `ivr`: the port, the vocabulary and leaves.
 LEAVES = (
     "ivr.calls",
+    "ivr.ports",
     "ivr.events",
     "ivr.inputs",
     "ivr.clock",
@@ -38,6 +39,7 @@ PURE = (
     "ivr.asks",
     "ivr.events",
     "ivr.facts",
+    "ivr.ports",
     "ivr.engine",
     "ivr.session",
     "ivr.turning",

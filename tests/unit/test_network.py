@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from shell import Scripted
 
-from ivr.calls import CallState, Found, Gone, Outgoing, Refused
 from ivr.clock import ManualClock
 from ivr.inputs import Outcome
+from ivr.ports import CallState, Found, Gone, Outgoing, Refused
 from ivr.providers.simulator import day
 from ivr.providers.simulator.faults import Faults
 from ivr.providers.simulator.network import ALONE_MS, Network

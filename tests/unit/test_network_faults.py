@@ -6,9 +6,9 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from ivr.calls import Outgoing
 from ivr.clock import ManualClock
 from ivr.inputs import Outcome
+from ivr.ports import Outgoing
 from ivr.providers.simulator.network import Faults, Network
 from ivr.providers.simulator.people import AgentPhone
 

@@ -21,8 +21,8 @@ from werkzeug.test import TestResponse
 
 from callback import board
 from dashboards.api.table import ROUTES
-from ivr.calls import Refused, Unsure
 from ivr.clock import ManualClock
+from ivr.ports import Refused, Unsure
 
 NUMBER = "+5511987650001"
 

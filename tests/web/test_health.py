@@ -12,8 +12,8 @@ from house import House
 from screens import application
 
 from dashboards import health
-from ivr.calls import Node, Unsure
 from ivr.clock import ManualClock
+from ivr.ports import Node, Unsure
 
 
 @pytest.fixture

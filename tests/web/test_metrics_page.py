@@ -15,8 +15,8 @@ from screens import application, local_client
 import dashboards
 from callback import board
 from callback.model import AgentState
-from ivr.calls import Node
 from ivr.clock import ManualClock
+from ivr.ports import Node
 
 
 def scrape(client: FlaskClient) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:

@@ -14,8 +14,8 @@ from screens import application, local_client
 
 from callback import board
 from dashboards.i18n import LANGUAGES, words
-from ivr.calls import Node
 from ivr.clock import ManualClock, ScaledClock
+from ivr.ports import Node
 
 TITLES = {"pt-BR": "Painel ao vivo", "en": "Live board", "es": "Panel en vivo"}
 

@@ -22,9 +22,9 @@ from typing import Final
 
 import structlog
 
-from ivr.calls import CallState, Listening
 from ivr.clock import Clock
 from ivr.inputs import Outcome
+from ivr.ports import CallState, Listening
 from ivr.providers.asterisk import recordings
 from ivr.providers.asterisk.addresses import BadAddress, Kind, channel, phone_target
 from ivr.providers.asterisk.ami import Ami, AmiDown, AmiRefused, AmiTimeout

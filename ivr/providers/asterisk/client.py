@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from redis import Redis
 from redis.exceptions import RedisError
 
-from ivr.calls import Away, CallState, Found, Gone, Listening, Node, Outgoing, Refused, Unsure
 from ivr.clock import Clock, SystemClock
 from ivr.inputs import Outcome
+from ivr.ports import Away, CallState, Found, Gone, Listening, Node, Outgoing, Refused, Unsure
 from ivr.providers.asterisk import recordings
 from ivr.providers.asterisk.addresses import BadAddress, Kind, Target, phone_target
 from ivr.providers.asterisk.commands import Answer, Commands, Result

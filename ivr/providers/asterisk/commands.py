@@ -24,9 +24,9 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
-from ivr.calls import Away, Unsure
 from ivr.clock import Clock
 from ivr.inputs import Outcome
+from ivr.ports import Away, Unsure
 from ivr.providers.asterisk.registry import Registry
 
 log = structlog.get_logger(__name__)
@@ -58,7 +58,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the control process says. `outcome` and `permanent` go with `refused` (as in `ivr.calls.Refused`), `state` (ringing,
+    """What the control process says. `outcome` and `permanent` go with `refused` (as in `ivr.ports.Refused`), `state` (ringing,
     up, none) with the answer to `find`; `data` (base64) and `size` with a piece of a recording."""
 
     result: Result

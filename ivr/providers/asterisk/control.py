@@ -22,9 +22,10 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
-from ivr.calls import Calls, CallState
+from ivr.calls import Calls
 from ivr.clock import SystemClock
 from ivr.config import Settings
+from ivr.ports import CallState
 from ivr.providers.asterisk import commands, events, passwords
 from ivr.providers.asterisk.acts import Acts
 from ivr.providers.asterisk.ami import Ami, AmiDown, AmiRefused, AmiTimeout, Pack

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from ivr.calls import Unsure
 from ivr.instructions import Speech
+from ivr.ports import Unsure
 from ivr.providers.asterisk.commands import Commands, Result
 from ivr.providers.asterisk.nodes import Site
 from ivr.speech.sounds import Sounds

@@ -14,9 +14,10 @@ from typing import Final
 
 import structlog
 
-from ivr.calls import Calls, CallState
+from ivr.calls import Calls
 from ivr.inputs import Outcome, Recorded
 from ivr.instructions import Record
+from ivr.ports import CallState
 from ivr.providers.asterisk import events, recordings
 from ivr.providers.asterisk.acts import Acts
 from ivr.providers.asterisk.ami import AmiDown, AmiRefused, AmiTimeout, Pack

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ivr.calls import CallState
 from ivr.inputs import Outcome
+from ivr.ports import CallState
 from ivr.providers.asterisk.link import Pack
 from ivr.providers.asterisk.nodes import peer
 from ivr.providers.asterisk.registry import REGISTERED, Known

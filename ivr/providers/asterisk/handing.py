@@ -15,8 +15,8 @@ from typing import Final
 
 import structlog
 
-from ivr.calls import CallState
 from ivr.clock import Clock
+from ivr.ports import CallState
 from ivr.providers.asterisk import events
 from ivr.providers.asterisk.ami import Ami, AmiDown, AmiRefused, AmiTimeout, Pack
 from ivr.providers.asterisk.nodes import Site

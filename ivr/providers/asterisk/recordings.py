@@ -17,8 +17,8 @@ from typing import Final
 
 import structlog
 
-from ivr.calls import Unsure
 from ivr.errors import RetornoError
+from ivr.ports import Unsure
 from ivr.providers.asterisk.commands import Answer, Command, Commands, Result
 from ivr.providers.asterisk.nodes import Node, Site
 

@@ -17,8 +17,8 @@ from typing import Any, Final, cast
 from redis import Redis
 from redis.commands.core import Script
 
-from ivr.calls import CallState
 from ivr.inputs import Outcome
+from ivr.ports import CallState
 
 KEEP_S = 7 * 86_400
 """How long a call is kept that never ends: longer than any talk."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import requests
 
-from ivr.calls import CallState, Found, Gone, Listening, Node, Outgoing, Refused, Unsure
 from ivr.inputs import Outcome
+from ivr.ports import CallState, Found, Gone, Listening, Node, Outgoing, Refused, Unsure
 from ivr.providers.simulator.wire import SIGNATURE, encode, sign
 
 TIMEOUT_S = (1.0, 5.0)

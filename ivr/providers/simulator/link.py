@@ -20,7 +20,7 @@ from flask import Flask, Response, abort, jsonify, request
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.test import run_wsgi_app
 
-from ivr.calls import Gone, Listening, Outgoing, Refused
+from ivr.ports import Gone, Listening, Outgoing, Refused
 from ivr.providers.simulator.network import Network
 from ivr.providers.simulator.wire import SIGNATURE, encode, sign, signed
 

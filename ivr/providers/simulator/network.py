@@ -14,9 +14,9 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from ivr.calls import CallState, Found, Gone, Listening, Node, Outgoing, Refused
 from ivr.clock import Clock
 from ivr.inputs import DialEnded, Digits, Input, NoInput, Outcome, Recorded
+from ivr.ports import CallState, Found, Gone, Listening, Node, Outgoing, Refused
 from ivr.providers.simulator.faults import Faults
 from ivr.providers.simulator.telephone import Act, Call, Leave, Person, Press, Speak, deaf_ms, spoken_ms, takes
 from ivr.providers.simulator.wire import input_json

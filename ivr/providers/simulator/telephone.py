@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ivr.calls import CallState
 from ivr.inputs import Outcome
+from ivr.ports import CallState
 
 WORDS_PER_MINUTE = 150
 

@@ -26,9 +26,9 @@ from faults.judge import Record, Told, Violation, judge
 from faults.nemesis import Nemesis, mumble
 from faults.people import Floor, Street, Town, crew_of, crowd
 from ivr.app import Parts, build
-from ivr.calls import CallState
 from ivr.cli.simulate import run as run_network
 from ivr.events import EventType
+from ivr.ports import CallState
 from ivr.providers.simulator.link import Pooled, Webhooks, control, serve
 from ivr.providers.simulator.network import Faults, Network
 
