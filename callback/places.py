@@ -34,7 +34,10 @@ HEARD_MS = 60_000  # a caller who has joined or accepted holds, and is heard of 
 
 
 def estimate(line: Line, queue: Queue, seen: Ahead) -> Estimate | None:
-    """The wait of whoever stands where `seen` was taken."""
+    """The wait of whoever stands where `seen` was taken; None where nothing can be said: a queue's wait says nothing of one
+    agent's."""
+    if seen.alone:
+        return None
     return line.estimator.predict(
         queue, line.clock.now_ms(), seen.ahead, seen.ahead_live, seen.staffed, ready=seen.ready
     )

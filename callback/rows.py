@@ -68,7 +68,8 @@ class Move:
 @dataclass(frozen=True, slots=True)
 class Ahead:
     """A queue seen from one place in it. `able`: agents signed in, paused ones too, that have the skills
-    asked for. `ready`: idle ones, counted no further than `ahead` + 1."""
+    asked for. `ready`: idle ones, counted no further than `ahead` + 1. `alone`: who stands there waits for one agent, and `ahead`
+    counts whom that agent takes before him."""
 
     ahead: int
     ahead_live: int
@@ -77,6 +78,7 @@ class Ahead:
     staffed: int
     able: int
     ready: int
+    alone: bool
 
     @property
     def position(self) -> int:
@@ -131,6 +133,11 @@ def twos(flat: Sequence[str]) -> tuple[tuple[str, str], ...]:
 
 def _list(text: str, mark: str) -> tuple[str, ...]:
     return tuple(text.split(mark)) if text else ()
+
+
+def ahead_of(row: Sequence[int | str]) -> Ahead:
+    ahead, live_ahead, waiting, live, staffed, able, ready, alone = map(int, row)
+    return Ahead(ahead, live_ahead, waiting, live, staffed, able, ready, alone == 1)
 
 
 def entry_of(name: str, row: Mapping[str, str]) -> Entry:

@@ -27,6 +27,7 @@ from callback.rows import (
     QueueCounts,
     Swept,
     agent_of,
+    ahead_of,
     attempt_of,
     entry_of,
     pairs,
@@ -323,13 +324,13 @@ class Store:
 
     def ahead(self, queue: str, now_ms: int, band: int = 1, credit_ms: int = 0, skills: str = "") -> Ahead:
         """The queue as a newcomer with this rank would find it. `skills`: a+b, sorted."""
-        found = self._run("ahead", self.keys.of("lanes", queue), now_ms, queue, band, credit_ms, skills, "")
-        return Ahead(*map(int, found))
+        return ahead_of(self._run("ahead", self.keys.of("lanes", queue), now_ms, queue, band, credit_ms, skills, ""))
 
     def place(self, entry: Entry, now_ms: int) -> Ahead | None:
-        """The queue from the place of `entry`; None when it does not wait."""
+        """The queue from the place of `entry`, or, when it waits for one agent, what that agent has before it; None when it does not
+        wait."""
         found = self._run("ahead", self.keys.of("lanes", entry.queue), now_ms, entry.queue, 0, 0, "", entry.id)
-        return Ahead(*map(int, found)) if found else None
+        return ahead_of(found) if found else None
 
     def queue_counts(self, queue: str) -> tuple[int, int, int]:
         """(waiting, live among them, agents staffed)."""

@@ -8,6 +8,7 @@ from itertools import permutations
 import pytest
 import redis as redis_py
 from line_world import NUMBERS, World, audit, ordered, rules
+from test_estimate import backlog
 
 from callback import attempts, dispatch, talks
 from callback.jobs import Task
@@ -15,6 +16,7 @@ from callback.metrics import Totals, fold, ledger
 from callback.model import Callbacks, Entry, Leg, Order, PhoneState, Queue, Transfers
 from callback.policy import Opening
 from callback.talks import NotTalking, UnknownTarget
+from callback.wait_model import ENOUGH_STARTS
 from ivr.asks import LeaveLine
 from ivr.inputs import Outcome
 from ivr.ports import Caller
@@ -295,6 +297,66 @@ def test_the_moment_of_hanging_up_does_not_count_as_being_away(redis: redis_py.R
     assert world.state(entry) == "waiting"
     world.line.phone("sim:bia", PhoneState.FREE)
     assert (world.state(entry), world.entry(entry).agent) == ("reserved", "bia")
+
+
+@pytest.mark.parametrize(
+    ("serves", "knows", "before", "position"),  # what bia does; who stands before him: queue, skills, agent
+    [
+        # whoever stands before him in his own queue, r, waits for others
+        ("q", "", [("r", "libras", ""), ("r", "es", "")], 1),
+        ("q r", "es", [("r", "libras", "")], 1),
+        # whom bia takes first
+        ("q r", "libras", [("r", "libras", ""), ("r", "es", "")], 2),
+        ("q", "", [("q", "", ""), ("q", "libras", ""), ("q", "", "")], 3),
+        ("q", "", [("r", "", "bia"), ("r", "", "bia")], 3),
+        ("q", "", [("q", "", ""), ("r", "", "bia"), ("r", "libras", "")], 3),
+        # who was sent to another
+        ("q", "", [("r", "", "dora"), ("r", "", "bia")], 2),
+        ("q", "", [("r", "", "dora")], 1),
+    ],
+)
+def test_who_waits_for_one_agent_is_told_how_many_that_agent_takes_before_him(
+    redis: redis_py.Redis, serves: str, knows: str, before: list[tuple[str, str, str]], position: int
+) -> None:
+    world = World(redis, rules(wrap_up_ms=30_000))
+    backlog(world.line.estimator, ENOUGH_STARTS, world.rules["r"], world.clock.now_ms())
+    world.clock.advance(10 * MINUTE)
+    busy = {}  # they are there, and not free
+    for name, queues, skills in (("bia", serves, knows), ("dora", "q", ""), ("eva", "r", "")):
+        world.agent(name, queues, skills)
+        world.join(f"{name}s", queues.split()[0])
+        busy[name] = world.talk()
+    for name, skills in (("ana", ""), ("zoe", "libras es")):
+        world.agent(name, "q r", skills)
+        world.line.pause(name, "lunch")
+    for n, (queue, skills, agent) in enumerate(before):
+        send_to(world, f"b{n}", queue, skills, agent)
+    mine = send_to(world, "mine", "r", "", "bia")
+    place = world.line.facts().place(mine)
+    assert place
+    assert (place.position, place.wait_s) == (position, None)
+    other = world.line.facts().place(world.join("c9", "r"))
+    assert other
+    assert other.wait_s, "of the queue something can be said"
+    world.line.pause("bia", "lunch")
+    world.end_leg(busy["bia"], "agent")
+    world.line.wrap_up_done("bia")
+    place = world.line.facts().place(mine)
+    assert place
+    assert place.wait_s, "now he waits for whoever serves his queue"
+    assert place.position == 1 + sum(queue == "r" for queue, _, _ in before)
+    audit(world)
+
+
+def send_to(world: World, call: str, queue: str, skills: str, agent: str) -> str:
+    """Somebody joins; with `agent`, he talks with one who serves his queue and is sent on to that one."""
+    entry = world.join(call, queue, skills=skills)
+    if agent:
+        world.agent(f"{call}x", queue)
+        sent_on(world, world.talk(), f"agent:{agent}")
+        world.line.sign_out(f"{call}x")
+    world.clock.advance(1_000)
+    return entry
 
 
 # refusals
