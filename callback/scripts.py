@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 from redis import Redis
 from redis.commands.core import Script
@@ -19,15 +19,19 @@ from callback.keys import Keys, lua_names
 from callback.model import Queue
 from callback.states import lua_moves
 
+SHARED: Final = ("_common", "_entries", "_agents", "_attempts")
+"""What stands before every script, in this order: each knows those before it."""
+
 
 @cache
 def script_texts() -> dict[str, str]:
     """Every script by name, complete: the generated tables, the shared functions, then its own text."""
     folder = files("callback") / "lua"
-    common = lua_names() + lua_moves() + (folder / "_common.lua").read_text(encoding="utf-8")
-    names = [item.name for item in folder.iterdir() if item.name.endswith(".lua")]
-    own = [name for name in names if name not in ("_common.lua", "estimate.lua")]
-    return {name[:-4]: common + (folder / name).read_text(encoding="utf-8") for name in sorted(own)}
+    texts = {
+        item.name[:-4]: item.read_text(encoding="utf-8") for item in folder.iterdir() if item.name.endswith(".lua")
+    }
+    shared = lua_names() + lua_moves() + "".join(texts[name] for name in SHARED)
+    return {name: shared + text for name, text in sorted(texts.items()) if name not in (*SHARED, "estimate")}
 
 
 class Scripts:
