@@ -10,6 +10,7 @@ from company import CUSTOMER, MUSIC, Company, Desk
 from hearing import AGENT, OTHER_AGENT
 from rig import Call, until
 from stories import Told, story, tell_all
+from test_in_talk import refer
 
 from callback.model import AgentState
 
@@ -92,6 +93,33 @@ def test_who_called_at_one_node_is_rung_back_at_the_node_of_the_agent(desk: Desk
     desk.hears(customer, "hello")
     customer.press("1")
     desk.both_talk(customer, agent)
+
+
+@story()
+def test_the_transfer_key_sends_a_customer_of_the_other_node_to_another_queue(desk: Desk) -> None:
+    caller = far_caller(desk)
+    desk.agent()
+    agent = desk.talks()
+    desk.both_talk(caller, agent)
+    entry = desk.entry()
+    refer(agent, desk.other_queue)
+    moved = desk.entry_is("waiting")
+    assert (moved.id, moved.queue, moved.score) == (entry.id, desk.other_queue, entry.score)
+    desk.agent_is(AgentState.READY)
+    desk.agent("b", queue=desk.other_queue)
+    desk.both_talk(caller, desk.talks("b"), "b")
+
+
+@story()
+def test_the_transfer_key_sends_a_customer_of_the_other_node_to_a_colleague_by_way_of_the_line(desk: Desk) -> None:
+    caller = far_caller(desk)
+    desk.agent()
+    agent = desk.talks()
+    desk.both_talk(caller, agent)
+    colleague = desk.agent("b", queue=desk.other_queue)
+    refer(agent, colleague.name)
+    desk.both_talk(caller, desk.talks("b"), "b")
+    assert {event.data["by"] for event in desk.events("transferred")} == {f"{desk.queue}-a"}
 
 
 @story()

@@ -62,6 +62,7 @@ MODULES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
             "app_chanspy",
             "app_exec",
             "app_stack",
+            "app_transfer",
             "func_callerid",
             "func_channel",
             "func_cut",
