@@ -20,7 +20,7 @@ from ivr.engine import Turn
 from ivr.events import Event
 from ivr.facts import Facts
 from ivr.inputs import Answer, DialEnded, HungUp, Input, Joined, Machine, Outcome, Started
-from ivr.instructions import Hangup, Hold, Instruction, Say
+from ivr.instructions import Hangup, Hold, Instruction, Record, Say
 from ivr.ports import Caller, LinePort, Outgoing, Provider, Unsure
 from ivr.session import Session
 from ivr.store import FlowShelf, Sessions
@@ -82,6 +82,12 @@ class Calls:
         """The agent has sent the customer `call` on to `to` from his own telephone, out of the room of turn `turn`: the customer
         hears so and waits there. Repeated, or so late that he is elsewhere by now: the stored reply, no change."""
         return self._keep(call, turn, lambda: self._transferred(call, turn, to))
+
+    def records(self, call: str) -> int | None:
+        """The turn at which `call` leaves a message; None: it does not."""
+        saved = self.sessions.load(call)
+        leaves = saved is not None and not saved.session.ended and isinstance(saved.instruction, Record)
+        return saved.session.turn if saved is not None and leaves else None
 
     def ended(self, call: str, outcome: Outcome) -> None:
         """The call is over. Idempotent: the line hears of it each time and acts once. One that runs no flow may be the other side

@@ -21,7 +21,6 @@ from ivr.providers.asterisk.forms import Address
 from ivr.providers.asterisk.nodes import Node, Site
 from ivr.providers.asterisk.registry import Registry
 from ivr.providers.asterisk.webs import Webs
-from ivr.store import Sessions
 
 NODE = Node("node1", Address("127.0.0.1", 5060))
 CALL = "node1-1.1"
@@ -78,7 +77,7 @@ def test_who_is_where_he_is_wanted_or_with_the_fallback_is_not_moved(redis: Redi
 @pytest.mark.parametrize(("words", "over"), [("Permission denied", False), ("No such channel", True)])
 def test_only_a_call_without_a_channel_is_ended_by_a_look(redis: Redis, words: str, over: bool) -> None:
     made, told = acts(redis, words), list[str]()
-    calls = SimpleNamespace(sessions=Sessions(redis, "t"), ended=lambda call, outcome: told.append(call))
+    calls = SimpleNamespace(records=lambda call: None, ended=lambda call, outcome: told.append(call))
     registry = Registry(redis, "t")
     registry.register_incoming(CALL, "node1", 0)
     ends = Ends(cast(Calls, calls), registry, made, NODE)

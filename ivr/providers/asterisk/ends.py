@@ -16,7 +16,6 @@ import structlog
 
 from ivr.calls import Calls
 from ivr.inputs import Outcome, Recorded
-from ivr.instructions import Record
 from ivr.ports import CallState
 from ivr.providers.asterisk import events, recordings
 from ivr.providers.asterisk.acts import Acts
@@ -124,10 +123,8 @@ class Ends:
 
     def _note_message(self, call: str) -> None:
         """Whoever hangs up while he leaves a message has left it. The dialplan says so itself, once, and nobody may have heard it."""
-        saved = self._calls.sessions.load(call)
-        if saved is None or saved.session.ended or not isinstance(saved.instruction, Record):
-            return
-        turn, name = saved.session.turn, f"{call}-{saved.session.turn}"
-        if seconds := recordings.seconds(self._node, name):
+        turn = self._calls.records(call)
+        name = f"{call}-{turn}"
+        if turn is not None and (seconds := recordings.seconds(self._node, name)):
             log.warning("message_was_not_told", call=call)
             self._calls.wake(call, turn, Recorded(f"asterisk:{self._node.name}/{name}", seconds))
