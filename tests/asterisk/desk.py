@@ -138,8 +138,12 @@ class Desk:
         )
 
     def talks(self, who: str = "a", patience_s: float = 20.0) -> Call:
-        """The next call at that agent: he hears who it is, presses 1, and speaks."""
-        return self.talk_at(self.agents[who].wait_call(patience_s), who)
+        """The next call at that agent: he hears who it is, presses 1, and speaks. One that comes before his telephone has put down
+        the last is refused by it, and comes again."""
+        call = self.agents[who].wait_call(patience_s)
+        while call.ended and call.ended.how == "rejected":
+            call = self.agents[who].wait_call(patience_s)
+        return self.talk_at(call, who)
 
     def talk_at(self, call: Call, who: str = "a") -> Call:
         self.hears(call.wait_up(), "whisper")

@@ -104,7 +104,7 @@ def _record(company: Company, people: People, events: list[Event]) -> tuple[Reco
             for _, leg, call in rung
             if call.endswith("-a") and (heard := leg.call.first_heard(CUSTOMER)) is not None
         ],
-        _on_the_way(events) | _vanished(people, events, born),
+        _on_the_way(events) | _cut(company, people, events) | _vanished(people, events, born),
         {},
         left_over(company),
         slowest_ms=LATE_MS,
@@ -136,6 +136,24 @@ def _on_the_way(events: list[Event]) -> set[tuple[str, str]]:
         (event.call, event.attempt)
         for event in events
         if event.type is EventType.COMPLETED and event.at_ms - connected.get(event.attempt, 0) < 1_000
+    }
+
+
+def _cut(company: Company, people: People, events: list[Event]) -> set[tuple[str, str]]:
+    """(customer's call, attempt) of talks that ended with their node. The two may have been on their way into the room, for as long as
+    no web server could lead them there."""
+    connected = {event.attempt: event.at_ms for event in events if event.type is EventType.CONNECTED}
+
+    def node(event: Event) -> str:
+        came_in = next((name for name in company.nodes if event.call.startswith(f"{name}-")), "")
+        return came_in or company.desk(company.names[int(event.queue[1:3])]).node.name
+
+    return {
+        (event.call, event.attempt)
+        for event in events
+        if event.type is EventType.COMPLETED
+        for name, at_ms in people.killed
+        if node(event) == name and connected.get(event.attempt, 0) < at_ms <= event.at_ms
     }
 
 

@@ -78,6 +78,8 @@ class People:
         self.people = [self._person(at, share) for at in range(count)]
         self._seen: dict[str, int] = {}
         self._died: dict[tuple[str, int], float] = {}
+        self.killed: list[tuple[str, int]] = []
+        """Nodes that have been killed with all their calls, and when (epoch ms)."""
         self._thread = threading.Thread(target=self._live, name="people", daemon=True)
         self._shift_at = 0.0
         self.late: list[tuple[float, float]] = []

@@ -72,6 +72,7 @@ class Strikes:
         """Asterisk itself: its calls are gone, everybody else's go on."""
         self.crowd.append(self.people.calls_up)
         others = self.people.hold_elsewhere(name)
+        self.people.killed.append((name, int(time.time() * 1000)))
         self.company.kill(name)
         self.people.node_has_died(name)
         pause(0.5)

@@ -314,6 +314,8 @@ def test_an_attended_transfer_joins_the_two_others(node: Node, phones: Phones) -
     )
     caller = phones.add("caller", node.sip).dial("602").wait_up()
     talk = ana.wait_call().wait_up()
+    talk.say(CALLER_HZ)
+    caller.wait_hears(CALLER_HZ)  # a hold before the two are together is lost
     talk.hold()
     caller.wait_hears(HOLD_HZ)
     asked = ana.dial("603").wait_up()
