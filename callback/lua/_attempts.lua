@@ -34,6 +34,16 @@ local function lost_calls(t, e, ended_leg)
   return calls
 end
 
+-- Nothing was dialled for a leg that had begun: `begin` is taken back. Of its phone the last call of ours is the one before, which
+-- may still be up.
+local function undo_begin(t, e, a, leg)
+  local kind, rung = leg == 'agent' and 'agent' or 'entry', leg == 'agent' and a or e
+  if rung.last_call == t[leg .. '_call'] then set(kind, rung, {last_call = t.left_up or ''}) end
+  if leg == 'customer' and t.agent ~= '' then redis.call('HINCRBY', key('entry', e.id), 'dials', -1) end
+  event('dial_undone', {call = t[leg .. '_call'], queue = e.queue, entry = e.id, agent = t.agent, attempt = t.id},
+    'leg', leg, 'first', t.first or '0', 'promised_ms', e.promised_ms, 'begun_ms', t.begun_ms or int(NOW))
+end
+
 local function attempt_ended(t, leg, outcome, becomes, due)
   event('attempt_ended', {queue = t.queue, entry = t.entry, agent = t.agent, attempt = t.id},
     'leg', leg, 'outcome', outcome, 'next', becomes, 'due_ms', due or '0')

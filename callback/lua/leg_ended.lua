@@ -2,7 +2,7 @@
 -- The agent's: the entry is back in its old place at once. The customer's: `next` (policy.after_attempt) says where to,
 -- and the agent is ready as if nothing had been.
 -- KEYS[1] the attempt. ARGV attempt, leg, outcome, next (waiting|scheduled|failed|cancelled|expired), due_ms, keep (1: the old place),
---      count (1: this costs the customer a try), rest_ms (an agent whose phone could not be rung, or said no, is left alone so long)
+--      count (1: this costs the customer a try; 0 and canceled: nothing was dialled), rest_ms (an agent whose phone could not be rung, or said no, is left alone so long)
 -- Returns {late: no change} | {next, call to hang up ...}
 
 local id, leg, outcome, becomes, due, keep, count, rest = unpack(ARG)
@@ -12,6 +12,7 @@ if t.begun ~= leg and not t['answer_' .. leg] then return {'late'} end
 if leg == 'customer' and t.answer_customer then return {'late'} end  -- he holds: caller_gone is about him
 
 local calls = lost_calls(t, e, leg)
+if outcome == 'canceled' and count == '0' and t.begun == leg then undo_begin(t, e, a, leg) end
 if leg == 'agent' then becomes, due = 'waiting', '0' end
 attempt_ended(t, leg, outcome, becomes, due)
 end_attempt(t, outcome)

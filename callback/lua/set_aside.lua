@@ -11,11 +11,7 @@ if leg == 'customer' and t.answer_customer then return {'late'} end  -- he holds
 
 local calls = lost_calls(t, e, leg)
 local til = NOW + tonumber(rest)
-local kind, rung = leg == 'agent' and 'agent' or 'entry', leg == 'agent' and a or e
-if rung.last_call == t[leg .. '_call'] then set(kind, rung, {last_call = t.left_up}) end
-if leg == 'customer' and t.agent ~= '' then redis.call('HINCRBY', key('entry', e.id), 'dials', -1) end
-event('dial_undone', {call = t[leg .. '_call'], queue = e.queue, entry = e.id, agent = t.agent, attempt = id},
-  'leg', leg, 'first', t.first, 'promised_ms', e.promised_ms, 'begun_ms', t.begun_ms)
+undo_begin(t, e, a, leg)
 attempt_ended(t, leg, 'canceled', 'waiting')
 end_attempt(t, 'canceled')
 move_entry(e, 'waiting')

@@ -9,7 +9,7 @@ import pytest
 import redis as redis_py
 from line_world import NUMBERS, Network, World, audit, rules
 
-from callback import verbs
+from callback import dispatch, verbs
 from callback.jobs import Task
 from callback.model import EntryState
 from ivr.inputs import Outcome
@@ -131,6 +131,24 @@ def test_a_late_end_does_not_hide_the_call_that_came_after_it(world: World) -> N
     assert not world.line.store.phone_down(first.attempt, "agent", old, world.clock.now_ms())
     assert world.line.store.phone_down(second.attempt, "agent", new, world.clock.now_ms())
     assert not world.line.store.phone_down(second.attempt, "agent", new, world.clock.now_ms()), "known already"
+
+
+def test_a_worker_that_dies_before_it_rings_leaves_no_older_call_up_and_forgotten(world: World) -> None:
+    entry = world.join("c1")
+    (first,) = world.rung()
+    carry_out(world, first)
+    world.line.leg_ended(first.attempt, "agent", Outcome.REFUSED)  # the errand to hang it up is lost
+    world.rested()
+    world.tasks.clear()
+    assert world.line.begin(world.entry(entry).attempt, "agent"), "and this worker is killed"
+    asked(world)
+    world.clock.advance(60_000)
+    dispatch.reconcile(world.line, world.network, dispatch.sweep(world.line))
+    world.line.match()
+    (third,) = world.rung()
+    carry_out(world, third)
+    old, new = world.leg_call(first.attempt, "agent"), world.leg_call(third.attempt, "agent")
+    assert asked(world) == [("hang up", old), ("ring", new)]
 
 
 @pytest.mark.parametrize(("deaf", "rings"), [(1, True), (2, True), (3, False)])

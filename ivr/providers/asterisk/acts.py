@@ -50,6 +50,8 @@ NAMED: Final = "PJSIP_HEADER(add,X-Retorno-Call)"
 """The call's id in its INVITE, so that a trace of SIP and our log can be laid side by side."""
 NO_CHANNEL: Final = "No such channel"
 """Asterisk's words (22.10) to a Getvar and to a Hangup."""
+HANGING_UP: Final = "Redirect failed, channel not up."
+"""And to a Redirect of a channel that is just being hung up."""
 FALLBACK: Final = "fallback"
 """What stands for an attempt where a caller is with the person whom the dialplan reached alone."""
 NOWHERE: Final = "retorno-nowhere"
@@ -163,8 +165,8 @@ class Acts:
                 return _OK if joined == attempt else Answer(Result.GONE, "the caller is with the fallback")
             self._ami.act("Setvar", Channel=call, Variable="RETORNO_ATTEMPT", Value=attempt)
             self._ami.act("Redirect", Channel=call, Context="retorno", Exten="joined", Priority="1")
-        except AmiRefused:
-            if self._channel_state(call):
+        except AmiRefused as err:
+            if str(err) != HANGING_UP and self._channel_state(call):
                 raise
             return _GONE
         return _OK
